@@ -1,0 +1,25 @@
+// Package journal is the log: NATS JetStream, embedded in the process (the default) or an
+// external cluster by URL, behind the few operations that Sallyport needs. It is the only package
+// that imports NATS.
+//
+//	gateway        Writer                         JetStream                     readers
+//	   | Frame(rows) |                               |                             |
+//	   |------------>| pending, ≤ 256 KiB or 100 ms  |                             |
+//	   | Commit(cmd) |                               |                             |
+//	   |------------>| FACTS  [result, command] ---->| expected last seq on subject|
+//	   |             |<------------------------- ack |                             |
+//	   |<------------| nil: it may be acted on       |---- ReadSession, Consume -->|
+//
+// # One writer a session
+//
+// A [Writer] belongs to one session and one [Lease]. It keeps one batch in flight per subject,
+// published on the condition that the subject's last sequence is the one it expects. When an
+// acknowledgement is lost it reads the subject's last message: its own means acknowledged, the
+// expected predecessor means send again, anything else means that somebody else (the reaper)
+// has ended the session, and the writer is fenced. The first error is final: every later call
+// returns it, and the caller stops.
+//
+// # What an acknowledgement means
+//
+// See [Sync].
+package journal
