@@ -791,6 +791,60 @@ func (x *RunOpened) GetPrompt() string {
 	return ""
 }
 
+// Projected is what an item of the buckets `resources` and `identity` holds: the last control fact
+// about its entity. The item that keeps the position has no fact.
+type Projected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"` // of fact on CONTROL
+	Fact          *Control               `protobuf:"bytes,2,opt,name=fact,proto3" json:"fact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Projected) Reset() {
+	*x = Projected{}
+	mi := &file_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Projected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Projected) ProtoMessage() {}
+
+func (x *Projected) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Projected.ProtoReflect.Descriptor instead.
+func (*Projected) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Projected) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Projected) GetFact() *Control {
+	if x != nil {
+		return x.Fact
+	}
+	return nil
+}
+
 var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
@@ -853,7 +907,10 @@ const file_control_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
 	"\tRunOpened\x12#\n" +
 	"\x03run\x18\x01 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
-	"\x06prompt\x18\x02 \x01(\tR\x06promptB\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
+	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"R\n" +
+	"\tProjected\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
+	"\x04fact\x18\x02 \x01(\v2\x15.sallyport.v1.ControlR\x04factB\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
 
 var (
 	file_control_proto_rawDescOnce sync.Once
@@ -867,7 +924,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),         // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil), // 1: sallyport.v1.ResourceApplied
@@ -879,8 +936,9 @@ var file_control_proto_goTypes = []any{
 	(*Viewed)(nil),          // 7: sallyport.v1.Viewed
 	(*Killed)(nil),          // 8: sallyport.v1.Killed
 	(*RunOpened)(nil),       // 9: sallyport.v1.RunOpened
-	(*Principal)(nil),       // 10: sallyport.v1.Principal
-	(*Run)(nil),             // 11: sallyport.v1.Run
+	(*Projected)(nil),       // 10: sallyport.v1.Projected
+	(*Principal)(nil),       // 11: sallyport.v1.Principal
+	(*Run)(nil),             // 12: sallyport.v1.Run
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -891,16 +949,17 @@ var file_control_proto_depIdxs = []int32{
 	7,  // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
 	8,  // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
 	9,  // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	10, // 8: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	11, // 8: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
 	3,  // 9: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	11, // 10: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	10, // 11: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	11, // 12: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 10: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	11, // 11: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	12, // 12: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	0,  // 13: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -925,7 +984,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
