@@ -2153,12 +2153,15 @@ func (x *Columns) GetColumns() []*Column {
 
 // Rows holds whole rows. cells is, for each cell in row order, a 4-byte big-endian length
 // (0xFFFFFFFF: null) and that many bytes.
+// A row too large for one frame is spread over several: all but its last have more set, and
+// joining their cells gives whole rows again.
 type Rows struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"`
 	Columns       uint32                 `protobuf:"varint,2,opt,name=columns,proto3" json:"columns,omitempty"` // cells in a row
-	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`     // rows in here
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`     // rows that end in here
 	Cells         []byte                 `protobuf:"bytes,4,opt,name=cells,proto3" json:"cells,omitempty"`
+	More          bool                   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"` // the last row goes on in the next Rows frame of this command
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2219,6 +2222,13 @@ func (x *Rows) GetCells() []byte {
 		return x.Cells
 	}
 	return nil
+}
+
+func (x *Rows) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 // Bytes is payload without row structure.
@@ -2453,12 +2463,13 @@ const file_entries_proto_rawDesc = "" +
 	"\bmodifier\x18\b \x01(\x05R\bmodifier\"S\n" +
 	"\aColumns\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12.\n" +
-	"\acolumns\x18\x02 \x03(\v2\x14.sallyport.v1.ColumnR\acolumns\"f\n" +
+	"\acolumns\x18\x02 \x03(\v2\x14.sallyport.v1.ColumnR\acolumns\"z\n" +
 	"\x04Rows\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x18\n" +
 	"\acolumns\x18\x02 \x01(\rR\acolumns\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\rR\x05count\x12\x14\n" +
-	"\x05cells\x18\x04 \x01(\fR\x05cells\"~\n" +
+	"\x05cells\x18\x04 \x01(\fR\x05cells\x12\x12\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"~\n" +
 	"\x05Bytes\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12/\n" +
 	"\achannel\x18\x02 \x01(\x0e2\x15.sallyport.v1.ChannelR\achannel\x12\x16\n" +
