@@ -1,7 +1,7 @@
 package resources
 
 import (
-	"sallyport/schemas"
+	"fmt"
 	"time"
 )
 
@@ -19,6 +19,28 @@ const (
 	KindMask   Kind = "Mask"
 )
 
+// Kinds returns every kind.
+func Kinds() []Kind { return []Kind{KindTarget, KindRole, KindPolicy, KindMask} }
+
+// Values of enumerated fields.
+const (
+	VerdictAllow = "allow"
+	VerdictDeny  = "deny"
+	VerdictHold  = "hold"
+
+	PermissionConnect = "connect"
+	PermissionReplay  = "replay"
+	PermissionWatch   = "watch"
+	PermissionReview  = "review"
+	PermissionKill    = "kill"
+	PermissionAdmin   = "admin"
+
+	ProtocolPostgres = "postgres"
+
+	// Any selects every target, member or database.
+	Any = "*"
+)
+
 // Resource is one document. Exactly one of the specs is set, the one of Kind.
 type Resource struct {
 	Kind     Kind
@@ -27,105 +49,130 @@ type Resource struct {
 	Role     *Role
 	Policy   *Policy
 	Mask     *Mask
+	Source   *Source // where Load found it; nil when it did not come from a file
 }
+
+// ID names a resource among all: "Policy/hold-destructive-sql".
+func (r *Resource) ID() string { return string(r.Kind) + "/" + r.Metadata.Name }
 
 // Metadata names a resource.
 type Metadata struct {
-	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels,omitempty"`
+	Name   string            `json:"name" schema:"required,name" doc:"unique among the resources of its kind"`
+	Labels map[string]string `json:"labels,omitempty" doc:"what selectors match"`
 }
 
 // Target is spec of a Target: what is protected.
 type Target struct {
-	Protocol   string     `json:"protocol"`
-	Address    string     `json:"address"` // host:port, or the path of a unix socket directory followed by :port
-	Credential Credential `json:"credential"`
-	TLS        *TLS       `json:"tls,omitempty"`
-	Unparsed   string     `json:"unparsed,omitempty"` // deny (default), hold, allow
-	Strict     bool       `json:"strict,omitempty"`   // output is acknowledged by the log before delivery
-	Postgres   *Postgres  `json:"postgres,omitempty"`
+	Protocol   string     `json:"protocol" schema:"required,enum=postgres" doc:"what the target speaks"`
+	Address    string     `json:"address" schema:"required" doc:"host:port, or the path of a unix socket directory followed by :port"`
+	Credential Credential `json:"credential" schema:"required" doc:"what the gateway presents to the target"`
+	TLS        *TLS       `json:"tls,omitempty" doc:"how the gateway secures its connection to the target"`
+	Unparsed   string     `json:"unparsed,omitempty" schema:"enum=deny|hold|allow" doc:"what happens to a command that cannot be parsed, or runs something that cannot be seen, when no policy speaks; deny by default"`
+	Strict     bool       `json:"strict,omitempty" doc:"output is acknowledged by the log before it is delivered"`
+	Postgres   *Postgres  `json:"postgres,omitempty" doc:"what only PostgreSQL targets have"`
 }
 
 // Credential is what the gateway presents to the target.
 type Credential struct {
-	Username string     `json:"username"`
-	Password *SecretRef `json:"password,omitempty"`
+	Username string     `json:"username" schema:"required" doc:"account on the target"`
+	Password *SecretRef `json:"password,omitempty" doc:"where its password is"`
 }
 
 // SecretRef points to a secret. Exactly one field is set.
 type SecretRef struct {
-	Env    string `json:"env,omitempty"`    // environment variable of the gateway
-	File   string `json:"file,omitempty"`   // file; one trailing newline is not part of the secret
-	Sealed string `json:"sealed,omitempty"` // sealed with the key in the data directory
+	Env    string `json:"env,omitempty" doc:"environment variable of the gateway"`
+	File   string `json:"file,omitempty" doc:"file that holds it; one trailing newline is not part of the secret"`
+	Sealed string `json:"sealed,omitempty" doc:"sealed with the key in the data directory"`
 }
 
 // TLS is how the gateway secures its connection to the target, as libpq's sslmode.
 type TLS struct {
-	Mode       string `json:"mode,omitempty"`       // disable, allow, prefer (default), require, verify-ca, verify-full
-	CA         string `json:"ca,omitempty"`         // file of PEM certificates
-	ServerName string `json:"serverName,omitempty"` // name in the certificate, when it is not the address's
+	Mode       string `json:"mode,omitempty" schema:"enum=disable|allow|prefer|require|verify-ca|verify-full" doc:"as libpq's sslmode; prefer by default"`
+	CA         string `json:"ca,omitempty" doc:"file of PEM certificates"`
+	ServerName string `json:"serverName,omitempty" doc:"name in the certificate, when it is not the address's"`
 }
 
 // Postgres is what only PostgreSQL targets have.
 type Postgres struct {
-	Database       string   `json:"database,omitempty"`       // what the client gets when it names no other
-	Databases      []string `json:"databases,omitempty"`      // others that a client may name; "*": any
-	ChannelBinding string   `json:"channelBinding,omitempty"` // disable, prefer (default), require
+	Database       string   `json:"database,omitempty" doc:"what the client gets when it names no other"`
+	Databases      []string `json:"databases,omitempty" doc:"others that a client may name; *: any"`
+	ChannelBinding string   `json:"channelBinding,omitempty" schema:"enum=disable|prefer|require" doc:"as libpq's channel_binding; prefer by default"`
 }
 
 // Role is spec of a Role: who may do what where.
 type Role struct {
-	Members Members  `json:"members"`
-	Targets Selector `json:"targets"`
-	Can     []string `json:"can,omitempty"` // connect (the default), replay, watch, review, kill, admin
+	Members Members  `json:"members" schema:"required" doc:"who"`
+	Targets Selector `json:"targets" schema:"required" doc:"where"`
+	Can     []string `json:"can,omitempty" schema:"enum=connect|replay|watch|review|kill|admin" doc:"what; connect by default"`
+}
+
+// Permissions returns what the role grants.
+func (r *Role) Permissions() []string {
+	if len(r.Can) == 0 {
+		return []string{PermissionConnect}
+	}
+	return r.Can
 }
 
 // Members selects principals; any match suffices.
 type Members struct {
-	Groups []string `json:"groups,omitempty"`
-	Users  []string `json:"users,omitempty"`
-	Agents []string `json:"agents,omitempty"`
+	Groups []string `json:"groups,omitempty" doc:"groups of users and agents; *: everybody"`
+	Users  []string `json:"users,omitempty" doc:"names of users; *: every user"`
+	Agents []string `json:"agents,omitempty" doc:"names of agents; *: every agent"`
 }
 
-// Selector selects targets by name or by labels (all of them must match). An empty selector selects nothing.
+// Selector selects targets by name or by labels (all of them must match); either suffices. An
+// empty selector selects nothing.
 type Selector struct {
-	Names  []string          `json:"names,omitempty"` // "*": every target
-	Labels map[string]string `json:"labels,omitempty"`
+	Names  []string          `json:"names,omitempty" doc:"names of targets; *: every target"`
+	Labels map[string]string `json:"labels,omitempty" doc:"labels that a target must all have; the value *: any value"`
 }
 
 // Policy is spec of a Policy.
 type Policy struct {
-	Targets  Selector  `json:"targets"`
-	When     string    `json:"when"`    // CEL; see the enforcer's documentation for what it sees
-	Verdict  string    `json:"verdict"` // allow, deny, hold
-	Approval *Approval `json:"approval,omitempty"`
-	Message  string    `json:"message,omitempty"`
+	Targets  Selector  `json:"targets" schema:"required" doc:"targets whose commands it judges"`
+	When     string    `json:"when" schema:"required" doc:"CEL expression over the command, the principal, the run and the target; true: always"`
+	Verdict  string    `json:"verdict" schema:"required,enum=allow|deny|hold" doc:"what happens then"`
+	Approval *Approval `json:"approval,omitempty" doc:"hold: whose consent it needs; without it, one person who may review the target"`
+	Message  string    `json:"message,omitempty" doc:"what the person at the client reads"`
 }
 
 // Approval says whose consent a hold needs.
 type Approval struct {
-	Any     []Reviewers `json:"any,omitempty"`
-	All     []Reviewers `json:"all,omitempty"`
-	Expires Duration    `json:"expires,omitempty"`
+	Any     []Reviewers `json:"any,omitempty" doc:"one of these suffices"`
+	All     []Reviewers `json:"all,omitempty" doc:"each of these is needed"`
+	Expires Duration    `json:"expires,omitempty" doc:"how long the request, and then the approval, holds"`
 }
 
 // Reviewers is a number of people out of groups.
 type Reviewers struct {
-	Groups []string `json:"groups"`
-	Count  int      `json:"count"`
+	Groups []string `json:"groups" schema:"required,min=1" doc:"groups of which a reviewer must be in one"`
+	Count  int      `json:"count,omitempty" schema:"min=1" doc:"how many reviewers; 1 by default"`
 }
 
 // Mask is spec of a Mask.
 type Mask struct {
-	Targets Selector `json:"targets"`
-	Columns []string `json:"columns,omitempty"`
-	Detect  []string `json:"detect,omitempty"`
-	With    string   `json:"with,omitempty"` // redact (default), partial, hash, null
-	Except  *Members `json:"except,omitempty"`
+	Targets Selector `json:"targets" schema:"required" doc:"targets whose results are masked"`
+	Columns []string `json:"columns,omitempty" doc:"column, table.column or schema.table.column; * stands for any one name"`
+	Detect  []string `json:"detect,omitempty" schema:"enum=credit-card|email|phone|iban|national-id|private-key|jwt|cloud-key|secret" doc:"values that are masked wherever they are"`
+	With    string   `json:"with,omitempty" schema:"enum=redact|partial|hash|null" doc:"what they become; redact by default"`
+	Except  *Members `json:"except,omitempty" doc:"who sees them"`
 }
 
 // Duration is written as Go writes it: "15m".
 type Duration time.Duration
 
-// Revision returns a digest over rs, whatever their order.
-func Revision(rs []*Resource) schemas.Revision { panic("not built yet") }
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText writes d as Go does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText writes; a duration is more than zero.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q is not a duration such as 90s, 15m or 12h", text)
+	}
+	*d = Duration(v)
+	return nil
+}
