@@ -1,0 +1,99 @@
+// Package api is the HTTP surface of the server: who is asking, what everybody may ask, and the
+// administration of resources and tokens. What the replay and search services answer is mounted
+// beside it, behind the same authentication.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"sallyport/ingress/login"
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/registry"
+)
+
+// Config is what New needs.
+type Config struct {
+	Log       *journal.Log
+	Registry  *registry.Registry
+	Login     *login.Service
+	Access    *Access
+	Applier   Applier
+	PublicURL string                      // of the web app, without a slash at its end
+	MaxTTL    time.Duration               // longest life of a token
+	Ready     func(r *http.Request) error // nil: the process serves
+	Metrics   http.Handler
+	App       http.Handler // the browser app
+	Logger    *slog.Logger
+	Now       func() time.Time
+}
+
+// API answers HTTP requests.
+type API struct {
+	log       *journal.Log
+	registry  *registry.Registry
+	login     *login.Service
+	access    *Access
+	applier   Applier
+	publicURL string
+	maxTTL    time.Duration
+	logger    *slog.Logger
+	now       func() time.Time
+	signInMu  sync.Mutex
+}
+
+// New returns the handler of everything. mount adds the routes of other services to the mux that
+// stands behind authentication; their paths begin with /api/v1/.
+func New(c Config, mount func(*http.ServeMux)) http.Handler {
+	a := &API{
+		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, applier: c.Applier,
+		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now,
+	}
+	behind := http.NewServeMux()
+	mount(behind)
+	behind.HandleFunc("GET /api/v1/me", a.me)
+	behind.HandleFunc("POST /api/v1/signout", a.signOut)
+	for pattern, handler := range map[string]http.HandlerFunc{
+		"GET /api/v1/resources/{kind}":           a.listResources,
+		"GET /api/v1/resources/{kind}/{name}":    a.getResource,
+		"PUT /api/v1/resources/{kind}/{name}":    a.putResource,
+		"DELETE /api/v1/resources/{kind}/{name}": a.deleteResource,
+		"POST /api/v1/apply":                     a.apply,
+		"GET /api/v1/tokens":                     a.listTokens,
+		"POST /api/v1/tokens":                    a.createToken,
+		"DELETE /api/v1/tokens/{id}":             a.revokeToken,
+	} {
+		behind.Handle(pattern, a.admin(handler))
+	}
+	behind.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		problem(w, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is nothing at " + r.URL.Path})
+	})
+
+	front := http.NewServeMux()
+	front.Handle("/api/", a.authenticate(behind))
+	front.HandleFunc("POST /api/v1/signin", a.signIn)
+	front.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	front.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := c.Ready(r); err != nil {
+			problem(w, a.logger, &schemas.Error{Code: schemas.CodeUnavailable, Message: "not ready: " + err.Error()})
+		}
+	})
+	front.Handle("GET /metrics", c.Metrics)
+	front.Handle("/", c.App)
+	return front
+}
+
+// admin lets administrators pass. The permission is asked for on the target "", which only a role
+// for every target covers.
+func (a *API) admin(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.access.Authorize(r.Context(), "admin", ""); err != nil {
+			problem(w, a.logger, err)
+			return
+		}
+		next(w, r)
+	})
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"sallyport/schemas"
+)
+
+// Cookie and header names of browser sessions.
+const (
+	cookieName = "sallyport_session"
+	csrfHeader = "X-Sallyport"
+)
+
+// What a token may be used for, besides the protocols.
+const (
+	protocolAPI    = "api"    // bearer
+	protocolWeb    = "web"    // browser session
+	protocolSignIn = "signin" // once, to start a browser session
+)
+
+// Identity is who sends a request.
+type Identity struct {
+	Principal     *schemas.Principal
+	Run           *schemas.Run
+	Administrator bool     // came through the socket in the data directory
+	Targets       []string // empty: every target that roles allow
+}
+
+type identityKey struct{}
+
+// Who returns the identity of a request that has passed authenticate.
+func Who(ctx context.Context) *Identity {
+	id, _ := ctx.Value(identityKey{}).(*Identity)
+	return id
+}
+
+// Administrator returns a context whose requests come from the administrator.
+func Administrator(ctx context.Context) context.Context {
+	return context.WithValue(ctx, identityKey{}, &Identity{
+		Principal:     &schemas.Principal{Name: "administrator", Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER},
+		Administrator: true,
+	})
+}
+
+// authenticate lets a request pass with an identity, or answers 401.
+func (a *API) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if Who(r.Context()) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		id, err := a.identify(r)
+		if err != nil {
+			problem(w, a.logger, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
+	})
+}
+
+func (a *API) identify(r *http.Request) (*Identity, error) {
+	if secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return a.identity(secret, protocolAPI)
+	}
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return nil, &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "not signed in"}
+	}
+	if err := sameSite(r); err != nil {
+		return nil, err
+	}
+	return a.identity(cookie.Value, protocolWeb)
+}
+
+func (a *API) identity(secret, protocol string) (*Identity, error) {
+	t, err := a.login.Bearer(secret, protocol)
+	if err != nil {
+		return nil, err
+	}
+	return &Identity{Principal: t.Principal, Run: t.Run, Targets: t.Targets}, nil
+}
+
+// sameSite refuses what another site made a browser send. The cookie is SameSite=Strict; this
+// holds for browsers that ignore it, too.
+func sameSite(r *http.Request) error {
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !safe && subtle.ConstantTimeCompare([]byte(r.Header.Get(csrfHeader)), []byte("1")) != 1 {
+		return &schemas.Error{Code: schemas.CodeForbidden, Message: "the header " + csrfHeader + " is missing"}
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		return &schemas.Error{Code: schemas.CodeForbidden, Message: "requests from other sites are refused"}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package login
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"sallyport/schemas"
+)
+
+// Bounds of tokens.
+const (
+	prefix     = "sp_"
+	secretSize = 20   // bytes: 160 random bits
+	iterations = 4096 // RFC 7677 section 4's least: the secret is random, so more would protect nothing
+	saltSize   = 16
+)
+
+// Spec says what token to make.
+type Spec struct {
+	Principal *schemas.Principal // TokenId is set by Mint
+	Run       *schemas.Run
+	TTL       time.Duration
+	Targets   []string // empty: every target that roles allow
+	Protocols []string // empty: all
+}
+
+var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Mint makes a token: the secret, to be shown once and kept nowhere, and the control fact that
+// lets it be recognised.
+func Mint(s Spec, now time.Time) (secret string, fact *schemas.TokenCreated, err error) {
+	if s.Principal.GetName() == "" {
+		return "", nil, errors.New("a token needs a principal")
+	}
+	if s.TTL <= 0 {
+		return "", nil, errors.New("a token needs a time to live above zero")
+	}
+	var random [secretSize]byte
+	_, _ = rand.Read(random[:]) // never fails: see crypto/rand
+	secret = prefix + encoding.EncodeToString(random[:])
+	verifier, err := verifier(s.Principal.Name, secret)
+	if err != nil {
+		return "", nil, err
+	}
+	sum := sha256.Sum256([]byte(secret))
+	id := schemas.NewID("t-")
+	principal := proto.CloneOf(s.Principal)
+	principal.TokenId = id
+	return secret, &schemas.TokenCreated{
+		Id: id, Principal: principal, Run: s.Run, Verifier: verifier, Lookup: sum[:],
+		Expires: now.Add(s.TTL).UnixNano(), Targets: s.Targets, Protocols: s.Protocols,
+	}, nil
+}
+
+// Salt returns the salt of a principal's verifiers. All tokens of a principal share it, since SCRAM
+// sends the salt before it is known which token will be proven; and as it depends on the name
+// alone, a name that does not exist answers with a salt like any other. It need not be secret nor
+// differ between installations: what it salts has 160 random bits.
+func Salt(principal string) []byte {
+	sum := sha256.Sum256([]byte("sallyport scram salt\x00" + principal))
+	return sum[:saltSize]
+}
+
+// verifier computes what a server keeps of a SCRAM secret: RFC 5802 section 3.
+func verifier(principal, secret string) (*schemas.ScramVerifier, error) {
+	salt := Salt(principal)
+	salted, err := pbkdf2.Key(sha256.New, secret, salt, iterations, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("derive token verifier: %w", err)
+	}
+	stored := sha256.Sum256(mac(salted, "Client Key"))
+	return &schemas.ScramVerifier{
+		Salt: salt, Iterations: iterations, StoredKey: stored[:], ServerKey: mac(salted, "Server Key"),
+	}, nil
+}
+
+func mac(key []byte, text string) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}
+
+// LooksLikeToken reports whether s has the form of a token, so that messages and logs can leave it out.
+func LooksLikeToken(s string) bool {
+	return strings.HasPrefix(s, prefix) && len(s) == len(prefix)+encoding.EncodedLen(secretSize)
+}

@@ -1,0 +1,244 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/resources"
+)
+
+// Names of the buckets.
+const (
+	bucketResources = "resources"
+	bucketIdentity  = "identity"
+)
+
+// Config is what Open needs.
+type Config struct {
+	Log    *journal.Log
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Registry follows the buckets. Its methods are safe for concurrent use.
+type Registry struct {
+	log       *journal.Log
+	logger    *slog.Logger
+	now       func() time.Time
+	resources projection
+	identity  projection
+
+	mu        sync.Mutex
+	snapshot  *Snapshot
+	rs        map[string]*resources.Resource
+	tokens    map[schemas.TokenID]*schemas.TokenCreated
+	positions map[string]uint64 // by bucket: CONTROL up to here is in the snapshot
+	goals     map[string]uint64 // by bucket: CONTROL up to here was there when the projector caught up
+	changed   chan struct{}     // closed and replaced at every change
+}
+
+// Open opens the buckets. Nothing is followed until Run.
+func Open(ctx context.Context, c Config) (*Registry, error) {
+	r := &Registry{
+		log: c.Log, logger: c.Logger, now: c.Now,
+		rs:        make(map[string]*resources.Resource),
+		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
+		positions: make(map[string]uint64),
+		goals:     make(map[string]uint64),
+		changed:   make(chan struct{}),
+		snapshot:  newSnapshot(nil, nil),
+	}
+	r.resources = projection{area: schemas.AreaResource, name: bucketResources}
+	r.identity = projection{area: schemas.AreaIdentity, name: bucketIdentity}
+	for _, p := range []*projection{&r.resources, &r.identity} {
+		var err error
+		if p.bucket, err = c.Log.Bucket(ctx, p.name); err != nil {
+			return nil, fmt.Errorf("open bucket %s: %w", p.name, err)
+		}
+	}
+	return r, nil
+}
+
+// Run projects CONTROL into the buckets and follows them until ctx is done, when it returns nil,
+// or something fails.
+func (r *Registry) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tasks := []func(context.Context) error{
+		func(ctx context.Context) error { return r.project(ctx, r.resources) },
+		func(ctx context.Context) error { return r.project(ctx, r.identity) },
+		func(ctx context.Context) error { return r.follow(ctx, r.resources, r.setResource) },
+		func(ctx context.Context) error { return r.follow(ctx, r.identity, r.setToken) },
+	}
+	errs := make(chan error, len(tasks))
+	for _, task := range tasks {
+		go func() { errs <- task(ctx) }()
+	}
+	var all []error
+	for range tasks {
+		if err := <-errs; err != nil {
+			all = append(all, err)
+			cancel()
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Snapshot returns what is declared now.
+func (r *Registry) Snapshot() *Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.snapshot
+}
+
+// Changed returns a channel that is closed at the next change. Take it before Snapshot.
+func (r *Registry) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+// Ready returns once the snapshot holds everything that was on CONTROL when Run began.
+func (r *Registry) Ready(ctx context.Context) error {
+	return r.await(ctx, func() bool {
+		for _, bucket := range []string{bucketResources, bucketIdentity} {
+			if goal, ok := r.goals[bucket]; !ok || r.positions[bucket] < goal {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// reached notes that the projector of a bucket has caught up with CONTROL.
+func (r *Registry) reached(bucket string, sequence uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.goals[bucket]; !ok {
+		r.goals[bucket] = sequence
+		r.signal()
+	}
+}
+
+func (r *Registry) await(ctx context.Context, done func() bool) error {
+	for {
+		r.mu.Lock()
+		ok, changed := done(), r.changed
+		r.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Append appends a control fact about a resource or a token, and returns once the snapshot holds it.
+func (r *Registry) Append(ctx context.Context, c *schemas.Control) error {
+	area, entity, err := place(c)
+	if err != nil {
+		return err
+	}
+	c.Version, c.At = 1, r.now().UnixNano()
+	seq, err := r.log.AppendControl(ctx, area, entity, c, nil)
+	if err != nil {
+		return fmt.Errorf("append control fact: %w", err)
+	}
+	bucket := bucketResources
+	if area == schemas.AreaIdentity {
+		bucket = bucketIdentity
+	}
+	return r.await(ctx, func() bool { return r.positions[bucket] >= seq })
+}
+
+// place returns where on CONTROL a fact goes.
+func place(c *schemas.Control) (schemas.Area, string, error) {
+	switch k := c.Kind.(type) {
+	case *schemas.Control_ResourceApplied:
+		return schemas.AreaResource, k.ResourceApplied.Kind + "/" + k.ResourceApplied.Name, nil
+	case *schemas.Control_ResourceDeleted:
+		return schemas.AreaResource, k.ResourceDeleted.Kind + "/" + k.ResourceDeleted.Name, nil
+	case *schemas.Control_TokenCreated:
+		return schemas.AreaIdentity, k.TokenCreated.Id, nil
+	case *schemas.Control_TokenRevoked:
+		return schemas.AreaIdentity, k.TokenRevoked.Id, nil
+	}
+	return "", "", fmt.Errorf("a control fact of type %T is not the registry's", c.Kind)
+}
+
+// follow keeps the snapshot equal to one bucket.
+func (r *Registry) follow(ctx context.Context, p projection, set func(*schemas.Projected) error) error {
+	ready := false // until then one snapshot is enough
+	return p.bucket.Watch(ctx, func(i journal.Item, caughtUp bool) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if caughtUp {
+			ready = true
+		} else if err := r.take(p.name, i, set); err != nil {
+			return err
+		}
+		if ready {
+			r.publish()
+		}
+		return nil
+	})
+}
+
+func (r *Registry) take(name string, i journal.Item, set func(*schemas.Projected) error) error {
+	if i.Deleted {
+		return nil // Clear, when the bucket is made again
+	}
+	var p schemas.Projected
+	if err := p.UnmarshalVT(i.Value); err != nil {
+		return fmt.Errorf("read %s of bucket %s: %w", i.Key, name, err)
+	}
+	if i.Key == positionKey {
+		r.positions[name] = max(r.positions[name], p.Sequence)
+		return nil
+	}
+	return set(&p)
+}
+
+func (r *Registry) publish() {
+	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens))
+	r.signal()
+}
+
+func (r *Registry) signal() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func (r *Registry) setResource(p *schemas.Projected) error {
+	switch kind := p.GetFact().GetKind().(type) {
+	case *schemas.Control_ResourceApplied:
+		res, err := resources.UnmarshalCanonical(kind.ResourceApplied.Document)
+		if err != nil {
+			return fmt.Errorf("read %s %s: %w", kind.ResourceApplied.Kind, kind.ResourceApplied.Name, err)
+		}
+		r.rs[key(res.Kind, res.Metadata.Name)] = res
+	case *schemas.Control_ResourceDeleted:
+		delete(r.rs, key(resources.Kind(kind.ResourceDeleted.Kind), kind.ResourceDeleted.Name))
+	}
+	return nil
+}
+
+func (r *Registry) setToken(p *schemas.Projected) error {
+	switch kind := p.GetFact().GetKind().(type) {
+	case *schemas.Control_TokenCreated:
+		r.tokens[schemas.TokenID(kind.TokenCreated.Id)] = kind.TokenCreated
+	case *schemas.Control_TokenRevoked:
+		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
+	}
+	return nil
+}
