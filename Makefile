@@ -14,7 +14,7 @@ STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BASELINE    := schemas/testdata/released.binpb
 TOOLS       := $(CURDIR)/.cache/bin
 
-.PHONY: help build demo test lint unit web-test bench fuzz generate web baseline clean
+.PHONY: help docs build demo test lint unit web-test bench fuzz generate web baseline clean
 
 help: ## list what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ generate: ## Go code of the stored formats, from schemas/*.proto
 
 baseline: ## take the stored formats as they are as released: later ones are held against them
 	$(BUF) build -o $(BASELINE)
+
+docs: ## reference pages, from the types and schemas that they describe
+	$(GO) run ./cmd/internal/docs
 
 web: ## rebuild the browser app's bundle
 	deploy/web.sh build

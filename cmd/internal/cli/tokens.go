@@ -117,4 +117,3 @@ func (a *app) tokenList() *cobra.Command {
 	}
 	return list
 }
-

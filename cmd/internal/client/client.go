@@ -138,6 +138,25 @@ func (c *Client) url(scheme, path string, query url.Values) string {
 	return u.String()
 }
 
+// Ready returns nil if the server is ready, else why it is not.
+func (c *Client) Ready(ctx context.Context) error {
+	u := *c.base
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return problem(response)
+	}
+	return nil
+}
+
 func (c *Client) authorize(h http.Header) {
 	if c.token != "" {
 		h.Set("Authorization", "Bearer "+c.token)

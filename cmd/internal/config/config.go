@@ -194,3 +194,9 @@ func (c *Config) Files() ([]string, error) {
 
 // Socket is the path of the administrator's unix socket.
 func (c *Config) Socket() string { return filepath.Join(c.DataDir, "sallyport.sock") }
+
+// KeyFile is the path of one of this data directory's keys.
+func (c *Config) KeyFile(name string) string { return filepath.Join(c.DataDir, "keys", name) }
+
+// TLSDir is where generated certificates are.
+func (c *Config) TLSDir() string { return filepath.Join(c.DataDir, "tls") }
