@@ -1,0 +1,170 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sallyport/schemas"
+)
+
+// maxMessage bounds a message: headers and data.
+const maxMessage = 512 << 10
+
+// Headers that make a publish conditional.
+const (
+	headerLastOfSubject = "Nats-Expected-Last-Subject-Sequence"
+	headerLastOfStream  = "Nats-Expected-Last-Sequence"
+)
+
+// addition is one message to append, and the condition: last is the sequence of the message that
+// must be the last of the subject, or, for whole, of the stream.
+type addition struct {
+	stream  schemas.Stream
+	subject schemas.Subject
+	header  map[string]string
+	data    []byte
+	last    uint64
+	whole   bool
+}
+
+func (a *addition) message() *nats.Msg {
+	h := make(nats.Header, len(a.header)+1)
+	for k, v := range a.header {
+		h[k] = []string{v}
+	}
+	name := headerLastOfSubject
+	if a.whole {
+		name = headerLastOfStream
+	}
+	h[name] = []string{strconv.FormatUint(a.last, 10)}
+	return &nats.Msg{Subject: string(a.subject), Header: h, Data: a.data}
+}
+
+// append stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
+// acknowledgements and connections: before it sends again, it looks whether the message that
+// follows the expected predecessor is a itself (stored, the acknowledgement was lost), another
+// (ErrConflict), or none. When ctx ends, the message may have been stored.
+func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
+	deadline := l.elapsed() + l.config.AckTimeout
+	m := a.message()
+	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		seq, err := l.try(ctx, a, m, l.attempt(deadline))
+		if err == nil || errors.Is(err, ErrConflict) || final(err) || ctx.Err() != nil {
+			return seq, err
+		}
+		if l.elapsed()+wait > deadline {
+			return 0, fmt.Errorf("append to %s: no acknowledgement within %s: %w", a.stream, l.config.AckTimeout, err)
+		}
+		select {
+		case <-l.done:
+			return 0, fmt.Errorf("append to %s: %w", a.stream, ErrClosed)
+		case <-ctx.Done():
+			return 0, fmt.Errorf("append to %s: %w", a.stream, context.Cause(ctx))
+		case <-time.After(wait):
+		}
+		if seq, found, err := l.lookup(ctx, a); err == nil && found {
+			return seq, nil
+		} else if errors.Is(err, ErrConflict) {
+			return 0, err
+		}
+	}
+}
+
+// attempt is how long to wait for one acknowledgement before looking what became of it.
+func (l *Log) attempt(deadline time.Duration) time.Duration {
+	return max(min(l.config.AckTimeout/4, 2*time.Second, deadline-l.elapsed()), time.Millisecond)
+}
+
+// try sends once. A refused condition is looked into here: it may be the trace of an earlier
+// attempt that was stored.
+func (l *Log) try(ctx context.Context, a *addition, m *nats.Msg, timeout time.Duration) (uint64, error) {
+	r, err := l.write.request(ctx, m, timeout)
+	if err != nil {
+		if l.closed() {
+			return 0, ErrClosed
+		}
+		return 0, err
+	}
+	seq, err := parseAck(r.Data)
+	if !wrongLast(err) {
+		return seq, err
+	}
+	seq, found, lookErr := l.lookup(ctx, a)
+	if lookErr != nil {
+		return 0, lookErr
+	}
+	if !found { // the predecessor itself is not there (yet), as a replica that lags sees it
+		return 0, err
+	}
+	return seq, nil
+}
+
+// lookup says whether a is stored; ErrConflict when another message follows a's predecessor.
+func (l *Log) lookup(ctx context.Context, a *addition) (seq uint64, found bool, err error) {
+	g := getRequest{Sequence: a.last + 1, NextBySubject: string(a.subject)}
+	if a.whole {
+		g.NextBySubject = ">"
+	}
+	m, err := l.write.get(ctx, a.stream, g)
+	if errors.Is(err, ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("look for the message: %w", err)
+	}
+	if m.Subject != a.subject || !bytes.Equal(m.Data, a.data) {
+		return 0, false, fmt.Errorf("append to %s: %w", a.stream, ErrConflict)
+	}
+	return m.Sequence, true, nil
+}
+
+// parseAck reads a publish acknowledgement: {"stream":"FACTS","seq":12}.
+func parseAck(data []byte) (uint64, error) {
+	const key = `,"seq":`
+	if i := bytes.Index(data, []byte(key)); i > 0 && bytes.HasPrefix(data, []byte(`{"stream":`)) {
+		var seq uint64
+		for _, c := range data[i+len(key):] {
+			if c < '0' || c > '9' {
+				break
+			}
+			seq = seq*10 + uint64(c-'0')
+		}
+		if seq > 0 {
+			return seq, nil
+		}
+	}
+	var r struct {
+		Error    *apiError `json:"error"`
+		Sequence uint64    `json:"seq"`
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return 0, fmt.Errorf("decode acknowledgement: %w", err)
+	}
+	if r.Error != nil {
+		return 0, r.Error
+	}
+	if r.Sequence == 0 {
+		return 0, errors.New("the acknowledgement names no sequence")
+	}
+	return r.Sequence, nil
+}
+
+func wrongLast(err error) bool {
+	e, ok := errors.AsType[*apiError](err)
+	return ok && (e.ErrCode == errCodeWrongLast || e.ErrCode == errCodeWrongLastConstant)
+}
+
+// final says that sending again cannot help.
+func final(err error) bool {
+	if e, ok := errors.AsType[*apiError](err); ok {
+		return e.Code == 400 && !wrongLast(err)
+	}
+	return errors.Is(err, ErrClosed) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload)
+}

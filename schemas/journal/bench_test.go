@@ -1,0 +1,70 @@
+package journal_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+)
+
+// BenchmarkCommit measures what a gateway adds to each query: result of the last one, command and verdict of this
+// one, acknowledged.
+func BenchmarkCommit(b *testing.B) {
+	for _, writers := range []int{1, 8} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkCommit(b, writers) })
+	}
+}
+
+func benchmarkCommit(b *testing.B, writers int) {
+	ctx := context.Background()
+	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a benchmark
+	lease, err := l.Lease(ctx, "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	errs := make(chan error, writers)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range writers {
+		n := b.N / writers
+		if i == 0 {
+			n += b.N % writers
+		}
+		go func() { errs <- commitMany(ctx, l.NewWriter(lease, schemas.NewSessionID()), n) }()
+	}
+	for range writers {
+		if err := <-errs; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}
+
+func commitMany(ctx context.Context, w *journal.Writer, n int) error {
+	text := "SELECT abalance FROM pgbench_accounts WHERE aid = 12345;" + strings.Repeat(" ", 8)
+	var number uint64
+	for range n {
+		result := &schemas.Entry{Kind: &schemas.Entry_Result{Result: &schemas.Result{Command: number, Tag: "SELECT 1", Rows: 1, Bytes: 40, Duration: 90000}}}
+		if _, err := w.Fact(result); err != nil {
+			return err
+		}
+		command := &schemas.Entry{Kind: &schemas.Entry_Command{Command: &schemas.Command{
+			Kind: schemas.CommandKind_COMMAND_KIND_QUERY, Text: text, TextSize: uint64(len(text)), Digest: make([]byte, 32),
+		}}}
+		verdict := &schemas.Entry{Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{
+			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: "abcdefgh", Reused: true,
+		}}}
+		if err := w.Commit(ctx, command, verdict); err != nil {
+			return err
+		}
+		number = command.Number
+	}
+	return nil
+}
