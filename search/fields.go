@@ -1,0 +1,136 @@
+package search
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/blevesearch/bleve/v2/document"
+	index "github.com/blevesearch/bleve_index_api"
+
+	"sallyport/search/internal/query"
+	"sallyport/search/internal/words"
+)
+
+// Fields of the index beside those of the query language.
+const (
+	fieldStored = "stored" // the record; not searchable
+	fieldOrder  = "order"  // what hits are sorted by
+	fieldTime   = "time"
+	fieldReader = "reader" // exact target, for authorisation
+	fieldAny    = "any"    // has the same term in every document that can be found
+)
+
+const anyTerm = "1"
+
+// document is what the index is told of a record.
+func (r *record) document() (*document.Document, error) {
+	b, err := r.encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	d := fields{document.NewDocument(r.id())}
+	d.add(fieldStored, string(b), index.StoreField, 0)
+	if r.Part == partSession {
+		return d.doc, nil
+	}
+	d.add(fieldAny, anyTerm, keyword, 0)
+	d.add(fieldReader, r.Session.Target, keyword, 0)
+	d.add(fieldOrder, r.order(), keyword|index.DocValues, 0)
+	if err := d.time(r); err != nil {
+		return nil, err
+	}
+	d.session(&r.Session)
+	d.about(&r.About)
+	d.texts(r)
+	return d.doc, nil
+}
+
+const keyword = index.IndexField | index.SkipFreqNorm
+
+type fields struct{ doc *document.Document }
+
+func (f fields) add(name, value string, o index.FieldIndexingOptions, at uint64) {
+	if value != "" {
+		f.doc.AddField(document.NewTextFieldWithIndexingOptions(name, []uint64{at}, []byte(value), o))
+	}
+}
+
+// keywords adds values in lower case.
+func (f fields) keywords(name query.Field, values ...string) {
+	for i, v := range values {
+		f.add(string(name), strings.ToLower(v), keyword, uint64(i))
+	}
+}
+
+func (f fields) time(r *record) error {
+	t, err := document.NewDateTimeFieldWithIndexingOptions(fieldTime, nil, r.at(), "", keyword)
+	if err != nil {
+		return fmt.Errorf("index time: %w", err)
+	}
+	f.doc.AddField(t)
+	return nil
+}
+
+func (f fields) session(s *session) {
+	f.keywords(query.Session, string(s.ID))
+	f.keywords(query.Who, s.Who)
+	f.keywords(query.Group, s.Groups...)
+	f.keywords(query.Run, s.Run)
+	f.keywords(query.Agent, s.Agent)
+	f.keywords(query.Target, s.Target)
+	f.keywords(query.Protocol, s.Protocol)
+	f.keywords(query.Database, s.Database)
+	f.keywords(query.Client, s.Client)
+	labels := make([]string, 0, 2*len(s.Labels))
+	for k, v := range s.Labels {
+		labels = append(labels, k, k+"="+v)
+	}
+	f.keywords(query.Label, labels...)
+}
+
+func (f fields) about(a *about) {
+	f.keywords(query.Kind, a.Kinds...)
+	f.keywords(query.Verdict, a.Verdicts...)
+	f.keywords(query.Policy, a.Policies...)
+	f.keywords(query.Table, withTails(a.Tables)...)
+	f.keywords(query.Column, withTails(a.Columns)...)
+}
+
+// withTails adds to each qualified name its shorter forms: customers for public.customers.
+func withTails(names []string) []string {
+	out := make([]string, 0, 2*len(names))
+	for _, n := range names {
+		for more := true; more; _, n, more = strings.Cut(n, ".") {
+			if n != "" {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+func (f fields) texts(r *record) {
+	parts := map[string]bool{r.Part: true}
+	for i, t := range r.texts() {
+		f.text(t.field, t.text, uint64(i))
+		parts[t.field] = true
+	}
+	f.text(r.Part, r.Tag, 1<<16)
+	for p := range parts {
+		f.keywords(query.In, p)
+	}
+	if r.Failure != nil {
+		f.keywords(query.Error, r.Failure.Code)
+	}
+}
+
+// textField is the index's field for the words of a part.
+func textField(part string) string { return "text." + part }
+
+func (f fields) text(part, value string, at uint64) {
+	if value == "" {
+		return
+	}
+	f.doc.AddField(document.NewTextFieldCustom(textField(part), []uint64{at}, []byte(value),
+		index.IndexField|index.IncludeTermVectors, words.Analyzer{}))
+}

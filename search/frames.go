@@ -1,0 +1,223 @@
+package search
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/values"
+	"sallyport/search/internal/query"
+)
+
+// maxRow bounds a row that is spread over several frames and has to be joined in memory.
+const maxRow = 64 << 20
+
+// maxTail bounds what of a frame is looked at again with the next: a word that both share.
+const maxTail = 4 << 10
+
+// textFormat is the format of Bytes that are searched; binary and terminal ones are not.
+const textFormat = "text"
+
+// stream is what the frames of a command so far mean for the next.
+type stream struct {
+	columns []*schemas.Column
+	row     []byte                     // cells of a row that goes on
+	tooLong bool                       // that row is over maxRow
+	tails   map[schemas.Channel][]byte // end of the last Bytes, from its last line on
+}
+
+func (b *batch) columns(id schemas.SessionID, c *schemas.Columns) {
+	b.store.streams.put(streamKey{id, c.Command}, &stream{columns: c.Columns})
+}
+
+// stream returns the state of a command's frames before number. What is not remembered, after a
+// restart or in the middle of very many commands, is worked out from the log.
+func (b *batch) stream(ctx context.Context, id schemas.SessionID, command, number uint64) (*stream, error) {
+	k := streamKey{id, command}
+	if s, ok := b.store.streams.get(k); ok {
+		return s, nil
+	}
+	s := &stream{}
+	err := b.log.ReadSession(ctx, id, journal.ReadOptions{From: max(command, 1)}, func(l located) error {
+		if l.Entry.Number >= number {
+			return errDone
+		}
+		if c := l.Entry.GetColumns(); c != nil && c.Command == command {
+			s = &stream{columns: c.Columns}
+		}
+		if r := l.Entry.GetRows(); r != nil && r.Command == command {
+			s.join(r)
+		}
+		if p := l.Entry.GetBytes(); p != nil && p.Command == command && p.Format == textFormat {
+			s.text(p)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDone) && !errors.Is(err, journal.ErrNotFound) {
+		return nil, err
+	}
+	b.store.streams.put(k, s)
+	return s, nil
+}
+
+// join returns the rows that end in r, whole, and keeps what goes on. It returns nil when there
+// are none.
+func (s *stream) join(r *schemas.Rows) *schemas.Rows {
+	cells := r.Cells
+	if len(s.row) > 0 {
+		cells = append(s.row, r.Cells...)
+	}
+	s.row = nil
+	whole := len(cells)
+	if r.More {
+		whole = rowsEnd(cells, int(r.Count)*int(r.Columns))
+		if s.row = bytes.Clone(cells[whole:]); len(s.row) > maxRow {
+			s.row, s.tooLong = nil, true
+		}
+	}
+	if s.tooLong && (r.Count > 0 || !r.More) {
+		s.tooLong = r.More // the row that was too long ends here, and nobody knows where
+		return nil
+	}
+	if r.Count == 0 {
+		return nil
+	}
+	return &schemas.Rows{Command: r.Command, Columns: r.Columns, Count: r.Count, Cells: cells[:whole]}
+}
+
+// rowsEnd returns where the first n cells end.
+func rowsEnd(cells []byte, n int) int {
+	at := 0
+	for range n {
+		if len(cells)-at < 4 {
+			return len(cells)
+		}
+		size := uint64(cells[at])<<24 | uint64(cells[at+1])<<16 | uint64(cells[at+2])<<8 | uint64(cells[at+3])
+		at += 4
+		if size == 0xFFFFFFFF {
+			continue
+		}
+		if size > uint64(len(cells)-at) {
+			return len(cells)
+		}
+		at += int(size)
+	}
+	return at
+}
+
+func (b *batch) rows(ctx context.Context, id schemas.SessionID, l located, r *schemas.Rows) error {
+	s, err := b.stream(ctx, id, r.Command, l.Entry.Number)
+	if err != nil {
+		return err
+	}
+	whole := s.join(r)
+	if s.tooLong && whole == nil {
+		b.logger.Warn("a row is too long to be searchable", "session", id, "number", l.Entry.Number)
+	}
+	if whole == nil {
+		return nil
+	}
+	var lines []string
+	for cells, err := range values.Rows(whole) {
+		if err != nil {
+			b.logger.Warn("rows are not searchable", "session", id, "number", l.Entry.Number, "error", err)
+			break
+		}
+		lines = append(lines, s.line(cells))
+	}
+	return b.frame(ctx, id, l, r.Command, pack(lines))
+}
+
+// line renders a row as one line of text.
+func (s *stream) line(cells []values.Cell) string {
+	var b strings.Builder
+	for i, c := range cells {
+		if i > 0 {
+			b.WriteString(" | ")
+		}
+		if c.Null {
+			continue
+		}
+		var oid uint32
+		var binary bool
+		if i < len(s.columns) {
+			oid, binary = s.columns[i].Type, s.columns[i].Binary
+		}
+		b.WriteString(values.Text(oid, binary, c.Data))
+	}
+	return b.String()
+}
+
+// payload adds bytes that are text: COPY in its text and CSV formats.
+func (b *batch) payload(ctx context.Context, id schemas.SessionID, l located, p *schemas.Bytes) error {
+	if p.Format != textFormat {
+		return nil
+	}
+	s, err := b.stream(ctx, id, p.Command, l.Entry.Number)
+	if err != nil {
+		return err
+	}
+	text, ok := s.text(p)
+	if !ok {
+		return nil
+	}
+	return b.frame(ctx, id, l, p.Command, split(text))
+}
+
+// text returns the frame's text, begun with the end of the one before it so that no word is cut
+// in two, and keeps its end. It is false for what is not UTF-8 text.
+func (s *stream) text(p *schemas.Bytes) (string, bool) {
+	data := append(bytes.Clone(s.tails[p.Channel]), p.Data...)
+	if s.tails == nil {
+		s.tails = map[schemas.Channel][]byte{}
+	}
+	s.tails[p.Channel] = bytes.Clone(tail(data))
+	data = data[:len(data)-cutRune(data)]
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return "", false
+	}
+	return string(data), true
+}
+
+// tail is the last line of data when that is short, else its last word when that is.
+func tail(data []byte) []byte {
+	end := data[max(0, len(data)-maxTail):]
+	if n := bytes.LastIndexByte(end, '\n'); n >= 0 {
+		return end[n+1:]
+	}
+	if n := bytes.LastIndexAny(end, "\t ,;"); n >= 0 {
+		return end[n+1:]
+	}
+	if len(data) > maxTail {
+		return nil
+	}
+	return end
+}
+
+// cutRune is how many bytes at the end of data begin a character that is not whole.
+func cutRune(data []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(data); n++ {
+		if c := data[len(data)-n]; utf8.RuneStart(c) {
+			if c >= utf8.RuneSelf && !utf8.FullRune(data[len(data)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// frame adds the documents of what a command sent or got.
+func (b *batch) frame(ctx context.Context, id schemas.SessionID, l located, command uint64, chunks []string) error {
+	for i, text := range chunks {
+		r := &record{Part: query.Rows, Command: command, Chunk: i, Text: text}
+		if err := b.own(ctx, id, l, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package search
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	index "github.com/blevesearch/bleve_index_api"
+
+	"sallyport/schemas"
+)
+
+// format names what the documents look like. An index of another format is built anew.
+const format = "1"
+
+var keyFormat, keyPosition = []byte("format"), []byte("position")
+
+// errFormat says that an index is of another version of Sallyport.
+var errFormat = errors.New("the index has another format")
+
+// store is one index on disk and what is remembered beside it. One goroutine at a time writes;
+// any number read.
+type store struct {
+	bleve    bleve.Index
+	position Position
+	skipped  uint64 // messages that could not be decoded, since the store was opened
+
+	records *cache[string, *record]
+	streams *cache[streamKey, *stream]
+}
+
+const (
+	cachedRecords = 8192
+	cachedStreams = 1024
+)
+
+// boltTimeout bounds the wait for another process that has the same index open.
+const boltTimeout = "2s"
+
+func openStore(path string) (*store, error) {
+	b, err := bleve.OpenUsing(path, map[string]any{"bolt_timeout": boltTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	s := newStore(b)
+	if err := s.readPosition(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return s, nil
+}
+
+func createStore(path string) (*store, error) {
+	b, err := bleve.NewUsing(path, bleve.NewIndexMapping(), scorch.Name, scorch.Name, map[string]any{"bolt_timeout": boltTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("create index: %w", err)
+	}
+	if err := b.SetInternal(keyFormat, []byte(format)); err != nil {
+		return nil, errors.Join(fmt.Errorf("create index: %w", err), b.Close())
+	}
+	return newStore(b), nil
+}
+
+func newStore(b bleve.Index) *store {
+	return &store{
+		bleve:   b,
+		records: newCache[string, *record](cachedRecords),
+		streams: newCache[streamKey, *stream](cachedStreams),
+	}
+}
+
+func (s *store) readPosition() error {
+	f, err := s.bleve.GetInternal(keyFormat)
+	if err != nil {
+		return fmt.Errorf("read index format: %w", err)
+	}
+	if string(f) != format {
+		return errFormat
+	}
+	p, err := s.bleve.GetInternal(keyPosition)
+	if err != nil {
+		return fmt.Errorf("read index position: %w", err)
+	}
+	switch len(p) {
+	case 0: // nothing was ever committed
+	case 16:
+		s.position = Position{binary.BigEndian.Uint64(p), binary.BigEndian.Uint64(p[8:])}
+	default:
+		return errFormat
+	}
+	return nil
+}
+
+func (p Position) bytes() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), p.Facts)
+	return binary.BigEndian.AppendUint64(b, p.Frames)
+}
+
+// load reads a record, nil when there is none.
+func (s *store) load(id string) (*record, error) {
+	d, err := s.bleve.Document(id)
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	if d == nil {
+		return nil, nil
+	}
+	return decodeRecord(stored(d))
+}
+
+// stored returns the record's bytes of a document.
+func stored(d index.Document) []byte {
+	var b []byte
+	d.VisitFields(func(f index.Field) {
+		if f.Name() == fieldStored {
+			b = f.Value()
+		}
+	})
+	return b
+}
+
+// commit writes records and the position in one atomic batch, and returns once it is on disk.
+func (s *store) commit(records map[string]*record, p Position) error {
+	b := s.bleve.NewBatch()
+	for _, r := range records {
+		d, err := r.document()
+		if err != nil {
+			return err
+		}
+		if err := b.IndexAdvanced(d); err != nil {
+			return fmt.Errorf("index document: %w", err)
+		}
+	}
+	b.SetInternal(keyPosition, p.bytes())
+	if err := s.bleve.Batch(b); err != nil {
+		s.forget()
+		return fmt.Errorf("write index: %w", err)
+	}
+	s.position = p
+	return nil
+}
+
+// forget drops what is remembered: after a failed commit it may be ahead of the index.
+func (s *store) forget() {
+	s.records.clear()
+	s.streams.clear()
+}
+
+func (s *store) close() error { return s.bleve.Close() }
+
+// streamKey names the frames of one command.
+type streamKey struct {
+	session schemas.SessionID
+	command uint64
+}
