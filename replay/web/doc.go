@@ -1,0 +1,26 @@
+// Package web is the browser app: sign-in, the list of sessions, search, and the player that shows
+// a session's history and its live tail.
+//
+// The app is Svelte and TypeScript in src, built by Vite into dist, and dist is committed and
+// embedded, so that building Sallyport needs only Go. A build is byte-identical on every machine:
+//
+//	npm ci && npm run check && npm test && npm run build && git diff --exit-code -- dist
+//
+// [Handler] serves it. The app speaks only to /api/v1 of the host that served it:
+//
+//	browser                      Handler                  API (mounted beside it)
+//	   | GET /sessions/ID?at=N      |                          |
+//	   |--------------------------->| index.html (no-cache)    |
+//	   | GET /assets/index-HASH.js  |                          |
+//	   |--------------------------->| immutable, gzip          |
+//	   | GET /api/v1/sessions/ID, …/entries                    |
+//	   |------------------------------------------------------>|
+//	   | websocket /api/v1/sessions/ID/play?from=N             |
+//	   |<======================================================| history, then live
+//
+// The content security policy allows nothing but the app's own files: no inline script or style,
+// no other host, no frame. Text out of recordings is only ever written as text nodes.
+//
+// The package knows nothing of sessions, sign-in or authorisation: whatever the app may not show,
+// the API does not say.
+package web

@@ -1,0 +1,106 @@
+import type { EntryPage, HitPage, Me, ProblemDocument, Session, SessionPage } from './types'
+
+const base = '/api/v1'
+
+// Problem is every way in which a request can fail, in words for the person at the screen.
+export class Problem extends Error {
+  readonly status: number // 0: no answer
+  readonly code: string
+  readonly position: number | undefined
+
+  constructor(doc: ProblemDocument, status: number) {
+    super(doc.detail || doc.title || `The server answered with status ${status}.`)
+    this.status = status
+    this.code = doc.code ?? ''
+    this.position = doc.position
+  }
+
+  get unauthenticated(): boolean {
+    return this.status === 401 || this.code === 'unauthenticated'
+  }
+}
+
+export const unreachable = () =>
+  new Problem({ title: 'The server does not answer. Is it running, and is the network up?', code: 'unreachable' }, 0)
+
+export function asProblem(err: unknown): Problem {
+  if (err instanceof Problem) return err
+  return new Problem({ title: err instanceof Error ? err.message : String(err) }, 0)
+}
+
+export const aborted = (err: unknown) => err instanceof DOMException && err.name === 'AbortError'
+
+async function request(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  if (body) headers['Content-Type'] = 'application/json'
+  // The cookie alone proves nothing about who made the request; this header a foreign page cannot set.
+  if (method !== 'GET') headers['X-Sallyport'] = '1'
+  let response: Response
+  try {
+    response = await fetch(base + path, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      body: body ? JSON.stringify(body) : null,
+      signal: signal ?? null,
+    })
+  } catch (err) {
+    if (aborted(err)) throw err
+    throw unreachable()
+  }
+  if (response.ok) return response
+  let doc: ProblemDocument = {}
+  try {
+    doc = (await response.json()) as ProblemDocument
+  } catch {
+    doc = { title: `The server answered ${response.status} ${response.statusText}`.trim() + '.' }
+  }
+  throw new Problem(doc, response.status)
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await request('GET', path, undefined, signal)
+  return (await response.json()) as T
+}
+
+function query(fields: Record<string, string | number | undefined>): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== '') params.set(name, String(value))
+  }
+  const text = params.toString()
+  return text ? '?' + text : ''
+}
+
+const at = (id: string) => '/sessions/' + encodeURIComponent(id)
+
+export interface SessionFilter {
+  who: string
+  target: string
+  open: string // "", "true" or "false"
+}
+
+export const me = () => get<Me>('/me')
+export const signIn = (token: string) => request('POST', '/signin', { token })
+export const signOut = () => request('POST', '/signout')
+
+export const sessions = (filter: SessionFilter, cursor: string, limit: number, signal?: AbortSignal) =>
+  get<SessionPage>('/sessions' + query({ limit, cursor, ...filter }), signal)
+
+export const session = (id: string, signal?: AbortSignal) => get<Session>(at(id), signal)
+
+export const entries = (id: string, from: number, limit: number, signal?: AbortSignal) =>
+  get<EntryPage>(at(id) + '/entries' + query({ from, limit }), signal)
+
+export const search = (q: string, cursor: string, signal?: AbortSignal) =>
+  get<HitPage>('/search' + query({ q, cursor, limit: 20 }), signal)
+
+export const kill = (id: string, reason: string) => request('POST', at(id) + '/kill', { reason })
+
+export const exportLink = (id: string, format: string) => base + at(id) + '/export' + query({ format })
+
+export function playLink(id: string, from: number): string {
+  const url = new URL(base + at(id) + '/play' + query({ from }), location.origin)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
+}

@@ -1,0 +1,258 @@
+// The JSON that /api/v1 speaks. Lists may be null or absent where they are empty.
+
+export interface Me {
+  name: string
+  kind: 'user' | 'agent'
+  groups?: string[] | null
+}
+
+export interface Session {
+  id: string
+  principal: string
+  principal_kind: string
+  groups?: string[] | null
+  run: string
+  target: string
+  target_labels?: Record<string, string> | null
+  protocol: string
+  database: string
+  client_address: string
+  client_name: string
+  upstream_user: string
+  tls: boolean
+  gateway: string
+  opened: string
+  closed: string | null
+  open: boolean
+  reason: string
+  message: string
+  by?: string
+  commands: number
+  rows: number
+  bytes_in: number
+  bytes_out: number
+  denied: number
+  held: number
+  errors: number
+  duration_ms: number
+  last_number: number
+}
+
+export interface SessionPage {
+  sessions: Session[] | null
+  next: string
+}
+
+export interface Hit {
+  session: string
+  number: number
+  command: number
+  sequence: number
+  time: string
+  principal: string
+  target: string
+  protocol: string
+  field: string
+  verdict: string
+  kinds?: string[] | null
+  snippet: string
+  link: string
+}
+
+export interface HitPage {
+  hits: Hit[] | null
+  total: number
+  next: string
+  took_ms: number
+}
+
+export interface Failure {
+  severity: string
+  code: string
+  message: string
+  detail?: string
+  hint?: string
+}
+
+export interface Value {
+  text: string | null
+  null: boolean
+  binary?: boolean
+  type?: number
+  size?: number
+  marker?: string
+}
+
+export interface SqlFacts {
+  kinds?: string[] | null
+  reads?: string[] | null
+  writes?: string[] | null
+  columns?: string[] | null
+  functions?: string[] | null
+  statements?: number
+  unfiltered_write?: boolean
+  opaque?: boolean
+  unparsed?: boolean
+  parse_error?: string
+}
+
+export interface Column {
+  name: string
+  type: string
+  masked?: boolean
+  binary?: boolean
+}
+
+interface Numbered {
+  number: number
+  at: string
+}
+
+interface OfCommand extends Numbered {
+  command: number
+}
+
+export interface CommandEntry extends Numbered {
+  kind: 'command'
+  command_kind: string
+  text: string
+  text_size?: number
+  text_first?: number
+  statement?: string
+  portal?: string
+  parameters?: Value[] | null
+  sql?: SqlFacts | null
+}
+
+export interface VerdictEntry extends OfCommand {
+  kind: 'verdict'
+  outcome: string
+  reasons?: { policy: string; message: string }[] | null
+  revision?: string
+  reused?: boolean
+  masks?: string[] | null
+}
+
+export interface HeldEntry extends OfCommand {
+  kind: 'held'
+  approval: string
+  expires?: string
+}
+
+export interface DecidedEntry extends OfCommand {
+  kind: 'decided'
+  approval: string
+  decision: string
+  by?: string[] | null
+  reason?: string
+}
+
+export interface ResultEntry extends OfCommand {
+  kind: 'result'
+  tag: string
+  rows: number
+  bytes?: number
+  bytes_in?: number
+  duration_ms: number
+  refused?: boolean
+  suspended?: boolean
+  error?: Failure | null
+}
+
+export interface NoticeEntry extends OfCommand {
+  kind: 'notice'
+  notice_kind?: string
+  body?: Failure | null
+  channel?: string
+  payload?: string
+}
+
+export interface ColumnsEntry extends OfCommand {
+  kind: 'columns'
+  columns?: Column[] | null
+}
+
+export interface RowsEntry extends OfCommand {
+  kind: 'rows'
+  rows?: (string | null)[][] | null
+}
+
+export interface BytesEntry extends OfCommand {
+  kind: 'bytes'
+  channel: string
+  format?: string
+  text?: string
+  base64?: string
+}
+
+export interface TextEntry extends Numbered {
+  kind: 'text'
+  first: number
+  offset: number
+  text?: string
+  base64?: string
+  parameter?: number
+}
+
+export interface OpenedEntry extends Numbered {
+  kind: 'opened'
+}
+
+export interface ClosedEntry extends Numbered {
+  kind: 'closed'
+  reason: string
+  message?: string
+  by?: string
+}
+
+export interface LostEntry extends Numbered {
+  kind: 'lost'
+  ranges?: { first: number; last: number }[] | null
+}
+
+export interface StateEntry extends Numbered {
+  kind: 'state'
+  name: string
+  value: string
+}
+
+export interface SealedEntry extends Numbered {
+  kind: 'sealed'
+}
+
+export type Entry =
+  | OpenedEntry
+  | CommandEntry
+  | VerdictEntry
+  | HeldEntry
+  | DecidedEntry
+  | ResultEntry
+  | NoticeEntry
+  | ClosedEntry
+  | LostEntry
+  | StateEntry
+  | TextEntry
+  | ColumnsEntry
+  | RowsEntry
+  | BytesEntry
+  | SealedEntry
+
+export interface EntryPage {
+  entries: Entry[] | null
+  next: number
+}
+
+export interface ProblemDocument {
+  type?: string
+  title?: string
+  status?: number
+  detail?: string
+  code?: string
+  position?: number // search: 1-based character of the query that is wrong
+}
+
+export type PlayMessage =
+  | { type: 'entries'; entries: Entry[] | null }
+  | { type: 'live' }
+  | { type: 'end' }
+  | { type: 'error'; problem: ProblemDocument }
