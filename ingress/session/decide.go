@@ -1,0 +1,242 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+)
+
+// Decision is what becomes of a command.
+type Decision struct {
+	*schemas.VerdictAnswer
+	Reused bool
+	state  stamp
+}
+
+// Allowed reports whether the command may be forwarded.
+func (d *Decision) Allowed() bool { return d.Outcome == schemas.Outcome_OUTCOME_ALLOW }
+
+// Refusal is the error for the client of a command that may not run.
+func (d *Decision) Refusal() *schemas.Error {
+	e := &schemas.Error{Code: schemas.CodeForbidden, Message: "refused by policy"}
+	if d.Failure != "" {
+		e.Code = schemas.CodeUnavailable
+		e.Message = "refused: " + d.Failure
+	}
+	var messages, policies []string
+	for _, r := range d.Reasons {
+		if r.Message != "" {
+			messages = append(messages, r.Message)
+		}
+		if r.Policy != "" {
+			policies = append(policies, r.Policy)
+		}
+	}
+	if len(messages) > 0 && d.Failure == "" {
+		e.Message = "refused: " + strings.Join(messages, "; ")
+	}
+	if len(policies) > 0 {
+		e.Hint = "policy: " + strings.Join(policies, ", ")
+	}
+	if d.Outcome == schemas.Outcome_OUTCOME_HOLD {
+		e.Message = "held for approval, but approvals are not available yet: " + strings.TrimPrefix(e.Message, "refused: ")
+	}
+	return e
+}
+
+// Decide asks what becomes of a command, or reuses what was said before. A denial is a Decision,
+// not an error: an error means that the session cannot go on.
+func (s *Session) Decide(ctx context.Context, kind schemas.CommandKind, text string) (*Decision, error) {
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(text) {
+		return denied("the text is not valid UTF-8 (set client_encoding to UTF8)", "builtin/encoding"), nil
+	}
+	at := s.State.stamp()
+	names := mentionsExecute(text)
+	if !names {
+		at.prepared = 0
+	}
+	if a := s.reuse(kind, text, at); a != nil {
+		return &Decision{VerdictAnswer: a, Reused: true, state: at}, nil
+	}
+	answer := s.enquire(ctx, kind, text, names)
+	s.remember(kind, text, at, answer)
+	return &Decision{VerdictAnswer: answer, state: at}, nil
+}
+
+// Holds reports whether a decision made earlier in this session for the same text is still what
+// Decide would say. One that may not be reused never holds.
+func (s *Session) Holds(d *Decision) bool {
+	now := s.State.stamp()
+	if d.state.prepared == 0 {
+		now.prepared = 0
+	}
+	return reusable(d.VerdictAnswer) && now == d.state && s.g.c.Revision != nil && string(s.g.c.Revision()) == d.Revision
+}
+
+func reusable(a *schemas.VerdictAnswer) bool {
+	return a.Reuse != schemas.Reuse_REUSE_UNSPECIFIED && a.Failure == "" && a.Outcome != schemas.Outcome_OUTCOME_HOLD
+}
+
+// mentionsExecute reports whether text can refer to prepared statements: the keyword cannot be
+// written in another way.
+func mentionsExecute(text string) bool {
+	const w = "execute"
+	for i := 0; i+len(w) <= len(text); i++ {
+		if text[i]|0x20 == 'e' && strings.EqualFold(text[i:i+len(w)], w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) reuse(kind schemas.CommandKind, text string, at stamp) *schemas.VerdictAnswer {
+	if s.cache == nil || s.g.c.Revision == nil || len(text) > s.g.c.CacheBytes/4 {
+		return nil
+	}
+	revision := s.g.c.Revision()
+	if a := s.cache.get(s.exactKey(kind, text), at, revision); a != nil {
+		return a
+	}
+	if key, ok := s.shapeKey(kind, text); ok {
+		return s.cache.get(key, at, revision)
+	}
+	return nil
+}
+
+// Keys live in the session's scratch buffer until the next one is made.
+func (s *Session) exactKey(kind schemas.CommandKind, text string) []byte {
+	s.shape = append(append(s.shape[:0], 'E', byte(kind)), text...)
+	return s.shape
+}
+
+func (s *Session) shapeKey(kind schemas.CommandKind, text string) ([]byte, bool) {
+	var ok bool
+	s.shape, ok = Shape(append(s.shape[:0], 'S', byte(kind)), text)
+	return s.shape, ok
+}
+
+func (s *Session) remember(kind schemas.CommandKind, text string, at stamp, a *schemas.VerdictAnswer) {
+	if !reusable(a) || s.g.c.Revision == nil || len(text) > s.g.c.CacheBytes/4 {
+		return
+	}
+	key := s.exactKey(kind, text)
+	if a.Reuse == schemas.Reuse_REUSE_SHAPE && len(a.Secrets) == 0 {
+		if shape, ok := s.shapeKey(kind, text); ok {
+			key = shape
+		} else {
+			key = s.exactKey(kind, text)
+		}
+	}
+	if s.cache == nil {
+		s.cache = newCache(s.g.c.CacheEntries, s.g.c.CacheBytes)
+	}
+	s.cache.put(&cached{key: string(key), answer: a, state: at, revision: schemas.Revision(a.Revision)})
+}
+
+// enquire asks the enforcer. Whatever goes wrong is a denial that says so.
+func (s *Session) enquire(ctx context.Context, kind schemas.CommandKind, text string, names bool) *schemas.VerdictAnswer {
+	s.ask.Text, s.ask.Kind, s.ask.Digest = text, kind, s.Digest(text, nil)
+	s.ask.State = s.State.snapshot(names)
+	data, err := s.ask.MarshalVT()
+	s.ask.Text, s.ask.State = "", nil
+	if err != nil {
+		return denied("the gateway could not ask for a verdict", "builtin/ask").VerdictAnswer
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.g.c.AnswerTimeout)
+	defer cancel()
+	reply, err := s.g.c.Log.Ask(ctx, schemas.AskVerdict(s.req.Protocol), data)
+	if err != nil {
+		if !errors.Is(err, journal.ErrNoAnswer) {
+			s.g.log.Error("ask for verdict", "session", s.ID, "err", err)
+		}
+		return denied("no enforcer answered in time", "builtin/no-answer").VerdictAnswer
+	}
+	answer := &schemas.VerdictAnswer{}
+	if err := answer.UnmarshalVT(reply); err != nil {
+		return denied("the enforcer's answer cannot be read", "builtin/answer").VerdictAnswer
+	}
+	if err := checkSpans(answer.Secrets, len(text)); err != nil {
+		return denied("the enforcer's answer is wrong: "+err.Error(), "builtin/answer").VerdictAnswer
+	}
+	if answer.Failure != "" || answer.Outcome == schemas.Outcome_OUTCOME_UNSPECIFIED {
+		answer.Outcome = schemas.Outcome_OUTCOME_DENY
+	}
+	if len(answer.Masks) > 0 && answer.Outcome == schemas.Outcome_OUTCOME_ALLOW {
+		// What must be masked and cannot be is not shown.
+		answer.Outcome = schemas.Outcome_OUTCOME_DENY
+		answer.Reasons = append(answer.Reasons, &schemas.Reason{Policy: "builtin/masks", Message: "the result would have to be masked, which this gateway cannot do yet"})
+	}
+	return answer
+}
+
+// denied is the gateway's own denial. Nothing is known of the text, so none of it is recorded.
+func denied(message, policy string) *Decision {
+	return &Decision{VerdictAnswer: &schemas.VerdictAnswer{
+		Outcome: schemas.Outcome_OUTCOME_DENY, Failure: message,
+		Reasons: []*schemas.Reason{{Policy: policy, Message: message}},
+		Secrets: []*schemas.Span{{Length: wholeText, Marker: unjudged}},
+	}}
+}
+
+const (
+	wholeText = ^uint64(0) // as Span.length: to the end, whatever that is
+	unjudged  = "[not judged, not recorded]"
+)
+
+func checkSpans(spans []*schemas.Span, size int) error {
+	end := uint64(0)
+	for _, p := range spans {
+		if p.Offset < end || p.Length > uint64(size) || p.Offset > uint64(size)-p.Length {
+			return fmt.Errorf("secret at %d, %d bytes long, in a text of %d", p.Offset, p.Length, size)
+		}
+		end = p.Offset + p.Length
+	}
+	return nil
+}
+
+// mark returns text with its secrets replaced.
+func mark(text string, spans []*schemas.Span) string {
+	if len(spans) == 0 {
+		return text
+	}
+	var b strings.Builder
+	at := 0
+	for _, p := range spans {
+		if p.Length == wholeText {
+			b.WriteString(p.Marker)
+			return b.String()
+		}
+		b.WriteString(text[at:p.Offset])
+		b.WriteString(p.Marker)
+		at = int(p.Offset + p.Length)
+	}
+	b.WriteString(text[at:])
+	return b.String()
+}
+
+// Digest is the keyed digest of a command's exact payload: its text, and each parameter preceded
+// by its length (a null has length 2^32-1). It belongs to the goroutine that decides.
+func (s *Session) Digest(text string, parameters []Parameter) []byte {
+	s.mac.Reset()
+	_, _ = s.mac.Write([]byte(text))
+	var n [4]byte
+	for _, p := range parameters {
+		size := uint32(len(p.Data))
+		if p.Null {
+			size = ^uint32(0)
+		}
+		binary.BigEndian.PutUint32(n[:], size)
+		_, _ = s.mac.Write(n[:])
+		_, _ = s.mac.Write(p.Data)
+	}
+	return s.mac.Sum(nil)
+}

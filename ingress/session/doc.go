@@ -1,0 +1,43 @@
+// Package session is the pipeline that every protocol shares: who may open a session, what
+// becomes of each command, and how it all gets onto the log before it takes effect.
+//
+//	protocol                Session                    log              enforcer
+//	   | Gateway.Open          |                         |                  |
+//	   |---------------------->| ask.access --------------------------------->|
+//	   |                       | Commit(Opened) -------->| ack               |
+//	   |   (dial the target)   |                         |                  |
+//	   | Decide(text)          |                         |                  |
+//	   |---------------------->| cached? else ask.verdict ------------------->|
+//	   | Command(...)          | Text frames, Command, Verdict               |
+//	   | Commit                |------------------------>| ack               |
+//	   |   (forward)           |                         |                  |
+//	   | Rows, Bytes, Result   |------------------------>|                  |
+//	   |   (deliver)           |                         |                  |
+//	   | Close                 | Closed ---------------->| ack               |
+//
+// # Verdicts
+//
+// A verdict is asked before a command is recorded, because the answer says which parts of the
+// text are secret. It is asked again unless the enforcer said that it may be reused: for the
+// exact text, or for every text of the same [Shape]; and only while the policy revision and the
+// epoch of the session's state are what they were. A verdict that names secrets is reused for the
+// exact text only. No answer in time is a denial that says so. A hold is a denial that says that
+// approvals are not available: [Session.Decide] is where holds will wait.
+//
+// # State
+//
+// [State] follows what changes the meaning of SQL text, from what the enforcer says of each
+// command and from what the target reports. What it cannot follow it marks as unknown.
+//
+// # Secrets
+//
+// The parts of a text that a verdict names are replaced by markers before anything is recorded.
+// Text that is not valid UTF-8 is refused, and recorded as a marker. Digests are HMAC-SHA256
+// under a key of the gateway, so that they reveal nothing to who can guess the text.
+//
+// # Failure
+//
+// Every method that records returns the log's error, and the caller stops: nothing more may
+// reach the target. [Session.Done] is closed when a session must end (killed, expired, revoked,
+// log failed, lease lost), and [Session.End] says why.
+package session

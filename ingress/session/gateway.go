@@ -1,0 +1,176 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/resources"
+)
+
+// Targets finds targets by name. It is asked at every start of a session and must not do I/O.
+type Targets interface {
+	Target(name string) (*resources.Resource, bool)
+}
+
+// Config is what New needs. The zero value of a limit means its default.
+type Config struct {
+	Log     *journal.Log
+	Lease   *journal.Lease
+	Targets Targets
+	// Revision is the digest of the policies in force, as this gateway knows it. A verdict is
+	// reused only while it equals the verdict's. Nil: verdicts are never reused.
+	Revision  func() schemas.Revision
+	DigestKey []byte // for the digests of payloads; at least 32 bytes; empty: a random one
+	Logger    *slog.Logger
+	Now       func() time.Time
+
+	AnswerTimeout time.Duration // for verdicts and access; 2 s by default
+	CommitTimeout time.Duration // for the log to acknowledge a command; 15 s by default
+	CacheEntries  int           // verdicts remembered by a session; 256 by default
+	CacheBytes    int           // their texts; 256 KiB by default
+}
+
+// Gateway opens sessions. Its methods are safe for concurrent use.
+type Gateway struct {
+	c   Config
+	log *slog.Logger
+}
+
+// New returns a Gateway.
+func New(c Config) (*Gateway, error) {
+	if c.Log == nil || c.Lease == nil || c.Targets == nil {
+		return nil, errors.New("a gateway needs a log, a lease and targets")
+	}
+	switch {
+	case len(c.DigestKey) == 0:
+		c.DigestKey = make([]byte, 32)
+		_, _ = rand.Read(c.DigestKey)
+	case len(c.DigestKey) < 32:
+		return nil, errors.New("the digest key is shorter than 32 bytes")
+	}
+	setDefaults(&c)
+	return &Gateway{c: c, log: c.Logger}, nil
+}
+
+func setDefaults(c *Config) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.AnswerTimeout <= 0 {
+		c.AnswerTimeout = 2 * time.Second
+	}
+	if c.CommitTimeout <= 0 {
+		c.CommitTimeout = 15 * time.Second
+	}
+	if c.CacheEntries <= 0 {
+		c.CacheEntries = 256
+	}
+	if c.CacheBytes <= 0 {
+		c.CacheBytes = 256 << 10
+	}
+}
+
+// Now is the gateway's clock.
+func (g *Gateway) Now() time.Time { return g.c.Now() }
+
+// Request says what session to open.
+type Request struct {
+	Identity      *Identity
+	Target        *resources.Resource // as Find returned it
+	Protocol      string
+	Database      string // protocol's own sub-address
+	ClientAddress string
+	ClientName    string
+	UpstreamUser  string
+	TLS           bool // of the client's leg
+	// State is what is known of the session on the target; its database and user are set.
+	State *schemas.SessionState
+}
+
+// Find returns the target of that name if the identity may connect to it. The error is the same
+// (ErrNoTarget) for a target that does not exist and for one that is out of reach, so that names
+// cannot be probed; no answer from the enforcer is another one.
+func (g *Gateway) Find(ctx context.Context, id *Identity, protocol, name string) (*resources.Resource, error) {
+	r, ok := g.c.Targets.Target(name)
+	if !ok || r.Target == nil || r.Target.Protocol != protocol || !id.allows(protocol, name) {
+		return nil, ErrNoTarget
+	}
+	answer, err := g.access(ctx, id, name)
+	if err != nil {
+		return nil, err
+	}
+	if !answer.Allowed {
+		g.log.Info("access denied", "principal", id.Principal.GetName(), "target", name, "reason", answer.Reason)
+		return nil, ErrNoTarget
+	}
+	return r, nil
+}
+
+// ErrNoTarget says that there is no target of that name for this principal.
+var ErrNoTarget = errors.New("no such target")
+
+func (g *Gateway) access(ctx context.Context, id *Identity, target string) (*schemas.AccessAnswer, error) {
+	ask := &schemas.AccessAsk{Principal: id.Principal, Run: id.Run, Target: target, Permission: "connect"}
+	data, err := ask.MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encode access ask: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.c.AnswerTimeout)
+	defer cancel()
+	reply, err := g.c.Log.Ask(ctx, schemas.AskAccess, data)
+	if err != nil {
+		return nil, &schemas.Error{Code: schemas.CodeUnavailable, Message: "no enforcer answered, so access is denied",
+			Hint: "try again; if it persists, tell the operator of the gateway", Err: err}
+	}
+	answer := &schemas.AccessAnswer{}
+	if err := answer.UnmarshalVT(reply); err != nil {
+		return nil, fmt.Errorf("decode access answer: %w", err)
+	}
+	return answer, nil
+}
+
+// Open begins a session: when it returns, Opened is acknowledged by the log, and the target may
+// be dialled. The caller calls Close in the end, whatever happens.
+func (g *Gateway) Open(ctx context.Context, r Request) (*Session, error) {
+	now := g.c.Now()
+	if r.Identity.expired(now) {
+		return nil, &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "the token has expired", Hint: "get a new one"}
+	}
+	if !g.c.Lease.Valid() {
+		return nil, &schemas.Error{Code: schemas.CodeUnavailable, Message: "the gateway has lost its lease on the log", Hint: "connect again"}
+	}
+	s := newSession(g, r)
+	if err := s.w.Commit(ctx, &schemas.Entry{At: now.UnixNano(), Kind: &schemas.Entry_Opened{Opened: g.opened(r)}}); err != nil {
+		_ = s.w.Close(ctx, &schemas.Closed{Reason: string(ReasonError), Message: "the log did not take the start of the session"})
+		return nil, logFailed(err)
+	}
+	if err := s.start(ctx); err != nil {
+		_ = s.w.Close(ctx, &schemas.Closed{Reason: string(ReasonError), Message: "the session's controls could not be set up"})
+		return nil, fmt.Errorf("answer for session: %w", err)
+	}
+	return s, nil
+}
+
+func (g *Gateway) opened(r Request) *schemas.Opened {
+	return &schemas.Opened{
+		Principal: r.Identity.Principal, Run: r.Identity.Run,
+		Target: r.Target.Metadata.Name, TargetLabels: r.Target.Metadata.Labels,
+		Protocol: r.Protocol, Database: printable(r.Database),
+		ClientAddress: r.ClientAddress, ClientName: printable(r.ClientName),
+		Gateway: string(g.c.Lease.ID()), UpstreamUser: r.UpstreamUser, Tls: r.TLS,
+	}
+}
+
+func logFailed(err error) error {
+	return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the session cannot be recorded, so it cannot go on",
+		Hint: "the gateway's log of events is not writable; connect again later", Err: err}
+}

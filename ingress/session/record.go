@@ -1,0 +1,203 @@
+package session
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+
+	"sallyport/schemas"
+)
+
+// Bounds of what one entry holds. Larger texts and parameters go into Text frames.
+const (
+	maxText = 64 << 10
+	piece   = 128 << 10
+	// MaxPayload is how much payload a protocol puts into one frame.
+	MaxPayload = 128 << 10
+)
+
+// Parameter is a value bound to a statement.
+type Parameter struct {
+	Data   []byte
+	Null   bool
+	Binary bool
+	Type   uint32 // OID; 0: unknown
+}
+
+// Command is what a client wants to run.
+type Command struct {
+	Kind       schemas.CommandKind
+	Text       string
+	Statement  string
+	Portal     string
+	Parameters []Parameter
+}
+
+// Command records a command and its verdict, and returns its number. It is on the log for sure
+// after the next Commit that returns nil.
+func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number uint64, err error) {
+	fact := &schemas.Command{
+		Kind: c.Kind, Statement: printable(c.Statement), Portal: printable(c.Portal), Sql: d.Sql,
+		Digest: s.Digest(c.Text, c.Parameters),
+	}
+	if err := s.text(ctx, fact, mark(c.Text, d.Secrets)); err != nil {
+		return 0, s.fail(err)
+	}
+	if err := s.parameters(ctx, fact, c.Parameters, len(d.Secrets) > 0); err != nil {
+		return 0, s.fail(err)
+	}
+	number, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Command{Command: fact}})
+	if err != nil {
+		return 0, s.fail(err)
+	}
+	s.Totals.Commands.Add(1)
+	_, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{
+		Command: number, Outcome: d.Outcome, Reasons: d.Reasons, Revision: d.Revision, Reused: d.Reused, Masks: d.Masks,
+	}}})
+	return number, s.fail(err)
+}
+
+// text puts text into the fact, and into acknowledged frames first when it is large.
+func (s *Session) text(ctx context.Context, fact *schemas.Command, text string) error {
+	fact.TextSize = uint64(len(text))
+	if len(text) <= maxText {
+		fact.Text = text
+		return nil
+	}
+	first, err := s.pieces(ctx, []byte(text), 0)
+	if err != nil {
+		return err
+	}
+	fact.Text, fact.TextFirst = cut(text, maxText), first
+	return s.w.Flush(ctx)
+}
+
+// cut shortens text at a rune's boundary.
+func cut(text string, n int) string {
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// parameters puts as much of the values into the fact as fits, the rest into frames before it.
+func (s *Session) parameters(ctx context.Context, fact *schemas.Command, ps []Parameter, secret bool) error {
+	room, framed := maxText, false
+	for i, p := range ps {
+		v := &schemas.Value{Null: p.Null, Binary: p.Binary, Type: p.Type, Size: uint64(len(p.Data)), Data: p.Data}
+		switch {
+		case secret && !p.Null:
+			v.Data, v.Marker = nil, "[secret]"
+		case len(p.Data) > room:
+			first, err := s.pieces(ctx, p.Data, uint32(i+1))
+			if err != nil {
+				return err
+			}
+			if fact.ParametersFirst == 0 {
+				fact.ParametersFirst = first
+			}
+			v.Data, framed = p.Data[:min(room, 1024)], true
+		}
+		room -= min(room, len(v.Data)+16)
+		fact.Parameters = append(fact.Parameters, v)
+	}
+	if framed {
+		return s.w.Flush(ctx)
+	}
+	return nil
+}
+
+func (s *Session) pieces(ctx context.Context, data []byte, parameter uint32) (first uint64, err error) {
+	for at := 0; at < len(data); at += piece {
+		t := &schemas.Text{First: first, Offset: uint64(at), Data: data[at:min(at+piece, len(data))], Parameter: parameter}
+		n, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Text{Text: t}})
+		if err != nil {
+			return 0, err
+		}
+		if first == 0 {
+			first = n
+		}
+	}
+	return first, nil
+}
+
+// Commit returns once everything recorded so far that is a fact is acknowledged: what the facts
+// are about may then be forwarded. It fails when the session must end, even if the log took all.
+func (s *Session) Commit(ctx context.Context) error {
+	if !s.g.c.Lease.Valid() {
+		s.Stop(End{Reason: ReasonError, Message: "the gateway cannot renew its lease on the log, so the session was ended"})
+		return s.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.g.c.CommitTimeout)
+	defer cancel()
+	if err := s.w.Commit(ctx); err != nil {
+		return s.fail(err)
+	}
+	return s.Err()
+}
+
+// Flush returns once everything recorded so far is acknowledged, frames too.
+func (s *Session) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.g.c.CommitTimeout)
+	defer cancel()
+	return s.fail(s.w.Flush(ctx))
+}
+
+// Columns records the description of rows.
+func (s *Session) Columns(ctx context.Context, c *schemas.Columns) error {
+	_, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Columns{Columns: c}})
+	return s.fail(err)
+}
+
+// Rows records rows, as the client gets them. The buffers stay the caller's.
+func (s *Session) Rows(ctx context.Context, r *schemas.Rows) error {
+	_, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Rows{Rows: r}})
+	return s.fail(err)
+}
+
+// Bytes records payload without row structure. Bytes towards the target are acknowledged when
+// it returns.
+func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
+	if _, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}}); err != nil {
+		return s.fail(err)
+	}
+	if b.Channel != schemas.Channel_CHANNEL_IN {
+		return nil
+	}
+	s.Totals.BytesIn.Add(uint64(len(b.Data)))
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
+	return s.Err()
+}
+
+// Result records how a command ended. It travels with the next Commit.
+func (s *Session) Result(r *schemas.Result) error {
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Result{Result: r}})
+	s.Totals.Rows.Add(r.Rows)
+	s.Totals.BytesOut.Add(r.Bytes)
+	return s.fail(err)
+}
+
+// Notice records what the client was told outside of a result.
+func (s *Session) Notice(command uint64, kind string, body *schemas.Failure) error {
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{Command: command, Kind: kind, Body: body}}})
+	return s.fail(err)
+}
+
+// Notification records a message of another session that the client listens for.
+func (s *Session) Notification(channel, payload string) error {
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{
+		Kind: "notification", Channel: printable(channel), Payload: printable(payload)}}})
+	return s.fail(err)
+}
+
+// Reported takes, and records, a session parameter that the target reports.
+func (s *Session) Reported(name, value string) error {
+	s.State.Reported(name, value)
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_State{State: &schemas.State{Name: printable(name), Value: printable(value)}}})
+	return s.fail(err)
+}
+
+// Elapsed is the duration since start on the gateway's clock, in nanoseconds.
+func (s *Session) Elapsed(start time.Time) int64 { return int64(s.g.c.Now().Sub(start)) }

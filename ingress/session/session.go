@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+)
+
+// Reason is why a session ended, as Closed.reason says it.
+type Reason string
+
+// Reasons.
+const (
+	ReasonClient   Reason = "client"
+	ReasonTarget   Reason = "target"
+	ReasonKilled   Reason = "killed"
+	ReasonExpired  Reason = "expired"
+	ReasonLimit    Reason = "limit"
+	ReasonError    Reason = "error"
+	ReasonShutdown Reason = "shutdown"
+)
+
+// End is why a session ends or ended.
+type End struct {
+	Reason  Reason
+	Message string // for the person at the client
+	By      string // killed: who
+}
+
+// Totals is what a protocol counted. It may be added to from several goroutines.
+type Totals struct {
+	Commands, Rows, BytesIn, BytesOut atomic.Uint64
+}
+
+// Session is one principal on one target. Decide, Command and Commit belong to one goroutine, the
+// one that reads the client; the rest may be called from any.
+type Session struct {
+	ID     schemas.SessionID
+	Totals Totals
+	State  *State
+	Strict bool // output is acknowledged before it is delivered
+
+	g        *Gateway
+	w        *journal.Writer
+	req      Request
+	ask      schemas.VerdictAsk // reused for every ask
+	cache    *cache             // nil until something is cached
+	shape    []byte             // scratch
+	mac      hash.Hash          // HMAC-SHA256 under the gateway's key
+	unparsed string             // what the target says about text that cannot be parsed
+
+	done chan struct{} // closed by end
+	once sync.Once
+	why  End // set before done is closed
+	stop func()
+
+	mu      sync.Mutex
+	resumed chan struct{} // non-nil while paused; closed by resume
+	notify  func(message string)
+	closed  bool
+}
+
+func newSession(g *Gateway, r Request) *Session {
+	id := schemas.NewSessionID()
+	s := &Session{
+		ID: id, State: newState(r.State), Strict: r.Target.Target.Strict, g: g, req: r,
+		w: g.c.Log.NewWriter(g.c.Lease, id), mac: hmac.New(sha256.New, g.c.DigestKey),
+		unparsed: r.Target.Target.Unparsed, done: make(chan struct{}),
+	}
+	s.ask = schemas.VerdictAsk{Session: string(id), Protocol: r.Protocol, Target: r.Target.Metadata.Name,
+		Principal: r.Identity.Principal, Run: r.Identity.Run}
+	return s
+}
+
+// Done is closed when the session must end; End then says why. The log's failure is among the
+// reasons.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// End returns why, once Done is closed.
+func (s *Session) End() End {
+	select {
+	case <-s.done:
+		return s.why
+	default:
+		return End{}
+	}
+}
+
+// Stop ends the session. The first call decides the reason.
+func (s *Session) Stop(e End) {
+	s.once.Do(func() {
+		s.why = e
+		close(s.done)
+	})
+}
+
+// Err returns an error for the user once the session must end, else nil.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+		return s.why.error()
+	default:
+		return nil
+	}
+}
+
+func (e End) error() error {
+	code := schemas.CodeKilled
+	switch e.Reason {
+	case ReasonError:
+		code = schemas.CodeUnavailable
+	case ReasonExpired:
+		code = schemas.CodeUnauthenticated
+	case ReasonLimit:
+		code = schemas.CodeLimit
+	}
+	return &schemas.Error{Code: code, Message: e.Message}
+}
+
+// fail notes that the log did not take something, and returns the error for the user.
+func (s *Session) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.g.log.Error("session cannot be recorded", "session", s.ID, "err", err)
+	s.Stop(End{Reason: ReasonError, Message: "the session cannot be recorded, so it was ended"})
+	return logFailed(err)
+}
+
+// Wait returns when commands may go on: at once, unless somebody paused the session. It returns
+// an error when the session must end.
+func (s *Session) Wait(ctx context.Context) error {
+	s.mu.Lock()
+	resumed := s.resumed
+	s.mu.Unlock()
+	if resumed != nil {
+		select {
+		case <-resumed:
+		case <-s.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.Err()
+}
+
+// OnMessage sets who delivers what reviewers say to the client. It must not block for long.
+func (s *Session) OnMessage(f func(message string)) {
+	s.mu.Lock()
+	s.notify = f
+	s.mu.Unlock()
+}
+
+// Close appends Closed with the totals. The session's controls end with it.
+func (s *Session) Close(ctx context.Context, e End) error {
+	s.mu.Lock()
+	was := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if was {
+		return nil
+	}
+	s.Stop(e)
+	s.stop()
+	e = s.End()
+	err := s.w.Close(ctx, &schemas.Closed{
+		Reason: string(e.Reason), Message: printable(e.Message), By: e.By,
+		Commands: s.Totals.Commands.Load(), Rows: s.Totals.Rows.Load(),
+		BytesIn: s.Totals.BytesIn.Load(), BytesOut: s.Totals.BytesOut.Load(),
+	})
+	if err != nil && !errors.Is(err, journal.ErrClosed) {
+		return logFailed(err)
+	}
+	return nil
+}
+
+func (s *Session) now() int64 { return s.g.c.Now().UnixNano() }
+
+// printable makes text fit for a field that is a string on the log.
+func printable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
