@@ -2,12 +2,13 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
@@ -69,26 +70,25 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 // Run projects CONTROL into the buckets and follows them until ctx is done, when it returns nil,
 // or something fails.
 func (r *Registry) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	err := r.run(ctx)
+	if ctx.Err() != nil {
+		return nil // asked to end: what was cut short is not a failure
+	}
+	return err
+}
+
+func (r *Registry) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
 	tasks := []func(context.Context) error{
 		func(ctx context.Context) error { return r.project(ctx, r.resources) },
 		func(ctx context.Context) error { return r.project(ctx, r.identity) },
 		func(ctx context.Context) error { return r.follow(ctx, r.resources, r.setResource) },
 		func(ctx context.Context) error { return r.follow(ctx, r.identity, r.setToken) },
 	}
-	errs := make(chan error, len(tasks))
 	for _, task := range tasks {
-		go func() { errs <- task(ctx) }()
+		group.Go(func() error { return task(ctx) })
 	}
-	var all []error
-	for range tasks {
-		if err := <-errs; err != nil {
-			all = append(all, err)
-			cancel()
-		}
-	}
-	return errors.Join(all...)
+	return group.Wait()
 }
 
 // Snapshot returns what is declared now.
