@@ -1,10 +1,13 @@
 package login
 
 import (
+	"context"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"time"
 
+	"sallyport/ingress/session"
 	"sallyport/schemas"
 	"sallyport/schemas/registry"
 )
@@ -26,10 +29,60 @@ type Config struct {
 type Service struct {
 	registry Registry
 	now      func() time.Time
+
+	mu      sync.Mutex
+	revoked map[schemas.TokenID]chan struct{} // of tokens that somebody has presented
 }
 
-// New returns a Service.
-func New(c Config) *Service { return &Service{registry: c.Registry, now: c.Now} }
+// New returns a Service. Revocations are noticed while Run runs.
+func New(c Config) *Service {
+	return &Service{registry: c.Registry, now: c.Now, revoked: make(map[schemas.TokenID]chan struct{})}
+}
+
+// Run tells the holders of identities when their token is revoked, until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		changed := s.registry.Changed()
+		s.sweep()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// sweep closes the channels of tokens that are no longer there.
+func (s *Service) sweep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.registry.Snapshot()
+	for id, ended := range s.revoked {
+		if _, ok := now.Token(id); !ok {
+			close(ended)
+			delete(s.revoked, id)
+		}
+	}
+}
+
+func (s *Service) identity(t *schemas.TokenCreated) *session.Identity {
+	id := schemas.TokenID(t.Id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ended, ok := s.revoked[id]
+	if !ok {
+		ended = make(chan struct{})
+		if _, live := s.registry.Snapshot().Token(id); live {
+			s.revoked[id] = ended
+		} else {
+			close(ended) // revoked since it was looked up
+		}
+	}
+	return &session.Identity{
+		Principal: t.Principal, Run: t.Run, TokenID: id, Expires: time.Unix(0, t.Expires),
+		Targets: t.Targets, Protocols: t.Protocols, Revoked: ended,
+	}
+}
 
 // errRejected says no more than that: whether a name exists is nobody's business.
 func errRejected() error {
@@ -43,45 +96,47 @@ func errRejected() error {
 // Bearer returns the token that secret is, if it is live and may be used for protocol.
 func (s *Service) Bearer(secret, protocol string) (*schemas.TokenCreated, error) {
 	t, ok := s.registry.Snapshot().Lookup(sha256.Sum256([]byte(secret)), s.now())
-	if !ok || !Serves(t, protocol) {
+	if !ok || !serves(t, protocol) {
 		return nil, errRejected()
 	}
 	return t, nil
 }
 
-// Serves reports whether a token may be used for a protocol.
-func Serves(t *schemas.TokenCreated, protocol string) bool {
+func serves(t *schemas.TokenCreated, protocol string) bool {
 	return len(t.Protocols) == 0 || slices.Contains(t.Protocols, protocol)
 }
 
-// Ended returns a channel that is closed once the token has expired or been revoked, or stop was
-// called. The caller calls stop when it no longer needs to know.
-func (s *Service) Ended(id schemas.TokenID) (ended <-chan struct{}, stop func()) {
-	done, quit := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			changed := s.registry.Changed()
-			t, ok := s.registry.Snapshot().Token(id)
-			if !ok || t.Expires <= s.now().UnixNano() {
-				return
-			}
-			expiry := time.NewTimer(time.Unix(0, t.Expires).Sub(s.now()))
-			select {
-			case <-changed:
-			case <-expiry.C:
-			case <-quit:
-				expiry.Stop()
-				return
-			}
-			expiry.Stop()
-		}
-	}()
-	var stopped bool
-	return done, func() {
-		if !stopped {
-			stopped = true
-			close(quit)
+// For returns the authenticator of one protocol.
+func (s *Service) For(protocol string) *Protocol { return &Protocol{service: s, protocol: protocol} }
+
+// Protocol authenticates the clients of one protocol.
+type Protocol struct {
+	service  *Service
+	protocol string
+}
+
+// Scram returns what a SCRAM-SHA-256 exchange with user needs. A user without a token gets what
+// one with a token gets, but nothing that a proof could match.
+func (p *Protocol) Scram(_ context.Context, user string) session.ScramCredentials {
+	c := session.ScramCredentials{Salt: Salt(user), Iterations: iterations}
+	for _, t := range p.service.registry.Snapshot().Tokens(user, p.service.now()) {
+		if serves(t, p.protocol) {
+			c.Tokens = append(c.Tokens, session.ScramToken{
+				StoredKey: t.Verifier.StoredKey, ServerKey: t.Verifier.ServerKey, Identity: p.service.identity(t),
+			})
 		}
 	}
+	return c
+}
+
+// Password returns who presents a token in clear. The token must be user's.
+func (p *Protocol) Password(_ context.Context, user, token string) (*session.Identity, error) {
+	t, err := p.service.Bearer(token, p.protocol)
+	if err != nil {
+		return nil, err
+	}
+	if t.Principal.GetName() != user {
+		return nil, errRejected()
+	}
+	return p.service.identity(t), nil
 }

@@ -1,0 +1,160 @@
+// Package demo shows Sallyport in a minute: a throwaway PostgreSQL with sample customers, everything
+// else in this process, a short story through a real psql, and then what to paste.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sallyport/cmd/internal/client"
+	"sallyport/cmd/internal/config"
+	"sallyport/cmd/internal/server"
+	"sallyport/ingress/postgres/postgrestest"
+)
+
+// Config is what Run needs.
+type Config struct {
+	Once    bool // run the story and end
+	Out     io.Writer
+	Version string
+}
+
+// Run runs the demo. With Once it returns nil only if every step of the story was seen; else it
+// stays up until ctx is done.
+func Run(ctx context.Context, c Config) (err error) {
+	dir, err := os.MkdirTemp("", "sallyport-demo-")
+	if err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	d := &demo{c: c, dir: dir}
+	d.say("Starting a throwaway PostgreSQL …")
+	target, err := postgrestest.Start(ctx, postgrestest.Config{})
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	defer func() { err = errors.Join(err, target.Stop()) }()
+	if d.target, err = d.fill(ctx, target); err != nil {
+		return err
+	}
+	return d.with(ctx, d.story)
+}
+
+type demo struct {
+	c      Config
+	dir    string
+	target postgrestest.Address
+	config *config.Config
+	server *server.Main
+	client *client.Client
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.c.Out, format+"\n", args...) }
+
+// with runs what is to be done while the server runs.
+func (d *demo) with(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := d.configure(); err != nil {
+		return err
+	}
+	logFile, err := os.Create(filepath.Join(d.dir, "gateway.log"))
+	if err != nil {
+		return fmt.Errorf("create log file: %w", err)
+	}
+	defer logFile.Close()
+	d.say("Starting Sallyport …")
+	d.server = server.New(server.Config{
+		Config: d.config, Services: server.Everything(), Version: d.c.Version,
+		Logger: slog.New(slog.NewTextHandler(logFile, nil)),
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- d.server.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("start the gateway: %w", err)
+	case <-d.server.Ready():
+	}
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	select {
+	case err = <-ended:
+		cancel()
+		return errors.Join(err, <-done)
+	case err = <-done:
+		cancel()
+		return errors.Join(err, <-ended)
+	}
+}
+
+// configure writes what an operator would: a configuration and a file of resources.
+func (d *demo) configure() error {
+	resources := filepath.Join(d.dir, "resources.yaml")
+	text := strings.NewReplacer("ADDRESS", d.target.Host, "USER", d.target.User).Replace(declared)
+	if err := os.WriteFile(resources, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write resources: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "password"), []byte(d.target.Password), 0o600); err != nil {
+		return fmt.Errorf("write credential: %w", err)
+	}
+	listen := "{web: \"127.0.0.1:0\", postgres: \"127.0.0.1:0\"}"
+	if !d.c.Once {
+		listen = fmt.Sprintf("{web: %q, postgres: %q}", free("127.0.0.1:7080"), free("127.0.0.1:7432"))
+	}
+	file := filepath.Join(d.dir, "sallyport.yaml")
+	settings := "data_dir: ./data\nresources: [./resources.yaml]\nlisten: " + listen + "\n"
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	var err error
+	if d.config, err = config.Load(file); err != nil {
+		return err
+	}
+	d.client, err = client.New(client.Config{Socket: d.config.Socket()})
+	return err
+}
+
+// free returns address if nobody listens there, else one that the system chooses.
+func free(address string) string {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close()
+	return address
+}
+
+// declared is what the demo protects and how. The password file stands beside it.
+const declared = `apiVersion: sallyport/v1
+kind: Target
+metadata: {name: orders, labels: {env: demo}}
+spec:
+  protocol: postgres
+  address: "ADDRESS"
+  credential: {username: "USER", password: {file: PASSWORD}}
+  postgres: {database: orders}
+---
+apiVersion: sallyport/v1
+kind: Role
+metadata: {name: engineers}
+spec:
+  members: {groups: [eng]}
+  targets: {labels: {env: demo}}
+  can: [connect, replay, watch, kill]
+---
+apiVersion: sallyport/v1
+kind: Policy
+metadata: {name: no-destructive-sql}
+spec:
+  targets: {labels: {env: demo}}
+  when: command.sql.kinds.exists(k, k in ["DROP", "TRUNCATE"]) || command.sql.unfiltered_write
+  verdict: deny
+  message: destructive SQL needs a DBA
+`

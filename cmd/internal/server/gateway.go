@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sallyport/cmd/internal/certs"
+	"sallyport/ingress/credential"
+	"sallyport/ingress/postgres"
+	"sallyport/ingress/session"
+	"sallyport/schemas"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/resources"
+)
+
+// startGateway takes a lease and serves the protocols that listen.
+func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
+	keys, err := m.keys()
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "gateway"
+	}
+	lease, err := m.log.Lease(ctx, host)
+	if err != nil {
+		return fmt.Errorf("take a lease: %w", err)
+	}
+	gateway, err := session.New(session.Config{
+		Log: m.log, Lease: lease, Targets: declared{m}, DigestKey: keys.digest,
+		Revision: func() schemas.Revision { return m.registry.Snapshot().Revision },
+		Logger:   m.logger, Now: time.Now,
+		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
+	})
+	if err != nil {
+		return err
+	}
+	g.Go(func() error {
+		select {
+		case <-lease.Lost():
+			if ctx.Err() == nil {
+				return fmt.Errorf("the gateway's lease was lost: %w", journal.ErrLease)
+			}
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	return m.startPostgres(ctx, g, gateway, lease, keys)
+}
+
+func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *session.Gateway, lease *journal.Lease, keys *keys) error {
+	l, ok := m.listeners["postgres"]
+	if !ok {
+		return nil
+	}
+	cert, err := m.certificate("postgres")
+	if err != nil {
+		return err
+	}
+	limits := m.config.Limits
+	server, err := postgres.New(postgres.Config{
+		Gateway: gateway, Authenticator: m.login.For(postgres.Protocol), SignIns: signIns{m},
+		Credentials: credential.New(credential.Config{Sealer: keys.seal}),
+		TLS:         &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12},
+		Limits: postgres.Limits{
+			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
+			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,
+		},
+		Logger: m.logger,
+	})
+	if err != nil {
+		return err
+	}
+	g.Go(func() error {
+		err := named("postgres", server.Serve(ctx, l))
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Acknowledge)
+		defer cancel()
+		if released := lease.Release(release); released != nil {
+			m.logger.Warn("release the lease", "error", released)
+		}
+		return err
+	})
+	return nil
+}
+
+// keys are this data directory's.
+type keys struct {
+	digest []byte
+	seal   *credential.Sealer
+}
+
+func (m *Main) keys() (*keys, error) {
+	digest, err := credential.LoadKey(m.config.KeyFile("digest"))
+	if err != nil {
+		return nil, err
+	}
+	seal, err := credential.LoadKey(m.config.KeyFile("seal"))
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := credential.NewSealer(seal)
+	if err != nil {
+		return nil, err
+	}
+	return &keys{digest: digest, seal: sealer}, nil
+}
+
+// certificate returns what clients of a service see.
+func (m *Main) certificate(service string) (*tls.Certificate, error) {
+	c := certs.Config{Dir: m.config.TLSDir(), Cert: m.config.TLS.Cert, Key: m.config.TLS.Key, Now: time.Now}
+	if l, ok := m.listeners[service]; ok {
+		if host, _, err := net.SplitHostPort(l.Addr().String()); err == nil && !net.ParseIP(host).IsUnspecified() {
+			c.Hosts = append(c.Hosts, host)
+		}
+	}
+	return certs.Load(c)
+}
+
+// declared finds targets in what is declared now.
+type declared struct{ m *Main }
+
+func (d declared) Target(name string) (*resources.Resource, bool) {
+	return d.m.registry.Snapshot().Target(name)
+}
+
+// signIns puts sign-ins on the log.
+type signIns struct{ m *Main }
+
+func (s signIns) SignedIn(ctx context.Context, in *schemas.SignIn) error {
+	who := in.GetPrincipal().GetName()
+	_, err := s.m.log.AppendControl(ctx, schemas.AreaSignIn, who, &schemas.Control{
+		Version: 1, At: time.Now().UnixNano(), By: who, Kind: &schemas.Control_SignIn{SignIn: in},
+	}, nil)
+	return err
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"sallyport/cmd/internal/api"
+	"sallyport/replay"
+	"sallyport/schemas/registry"
+	"sallyport/search"
+)
+
+// readSide is what answers questions about the log.
+type readSide struct {
+	sessions *replay.Sessions
+	events   *replay.Events
+	search   *search.Service // nil: not in this process
+	replay   *replay.Service // nil: not in this process
+}
+
+func (m *Main) openRead(ctx context.Context) (*readSide, error) {
+	r := new(readSide)
+	projections := []replay.Projection{}
+	if m.services.Search {
+		var err error
+		r.search, err = search.Open(search.Config{
+			Dir: filepath.Join(m.config.DataDir, "index"), Log: m.log, Authorizer: m.access, Logger: m.logger,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("open the search index: %w", err)
+		}
+		projections = append(projections, searchProjection{r.search})
+	}
+	if !m.services.Replay {
+		return r, nil
+	}
+	var err error
+	if r.sessions, err = replay.NewSessions(ctx, replay.SessionsConfig{Log: m.log, Logger: m.logger}); err != nil {
+		return nil, err
+	}
+	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"resources", "identity"} {
+		projections = append(projections, registryProjection{m.registry, name})
+	}
+	r.replay = replay.New(replay.Config{
+		Log: m.log, Sessions: r.sessions, Authorizer: m.access,
+		Who:         func(ctx context.Context) string { return api.Who(ctx).Principal.Name },
+		Projections: append(projections, r.sessions, r.events), Logger: m.logger,
+	})
+	return r, nil
+}
+
+// start runs the projections.
+func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
+	if r.search != nil {
+		g.Go(func() error { return named("search", r.search.Run(ctx)) })
+	}
+	if r.replay != nil {
+		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })
+		g.Go(func() error { return named("events", r.events.Run(ctx)) })
+	}
+}
+
+func (r *readSide) close() error {
+	if r.search == nil {
+		return nil
+	}
+	return r.search.Close()
+}
+
+// searchProjection is the index as replay's rebuild sees it.
+type searchProjection struct{ s *search.Service }
+
+func (p searchProjection) Name() string { return "search" }
+
+func (p searchProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
+	r, err := p.s.Rebuild(ctx)
+	return replay.RebuildReport{
+		Projection: p.Name(), Entries: uint64(r.Entries), Equal: r.Equal, Differences: r.Differences, Appended: r.Appended,
+	}, err
+}
+
+// registryProjection is one bucket of the registry as replay's rebuild sees it.
+type registryProjection struct {
+	r    *registry.Registry
+	name string
+}
+
+func (p registryProjection) Name() string { return p.name }
+
+func (p registryProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
+	reports, err := p.r.Rebuild(ctx)
+	if err != nil {
+		return replay.RebuildReport{}, err
+	}
+	for _, r := range reports {
+		if r.Projection == p.name {
+			return replay.RebuildReport{
+				Projection: p.name, Entries: uint64(r.Entries), Equal: len(r.Differences) == 0,
+				Differences: r.Differences, Appended: len(r.Differences),
+			}, nil
+		}
+	}
+	return replay.RebuildReport{}, errors.New("there is no projection " + p.name)
+}
