@@ -1,0 +1,62 @@
+// Package replay is the read side of the log: the list of sessions, the player and its websocket,
+// exports, public events, and the proof that what is derived is what the log gives. It reads the
+// log, and never asks a gateway anything but to end a session.
+//
+//	viewer                Service                    log                      gateway
+//	  | GET play?from=N      |                        |                         |
+//	  |--------------------->| may they replay/watch? |                         |
+//	  |                      |--- Viewed (CONTROL) -->| acknowledged            |
+//	  |<== entries … ========|<-- ReadSession --------| history                 |
+//	  |<== live =============|                        |                         |
+//	  |<== entries … ========|<-- ReadSession, follow-|<------- Writer ---------|
+//	  |<== end, close 1000 ==|<---------- Closed -----|                         |
+//
+// # What runs
+//
+// [Sessions] projects FACTS into the bucket of sessions, [Events] projects FACTS and CONTROL into
+// EVENTS. Both resume where they were, run in any number of replicas, and can be rebuilt beside
+// themselves ([Projection]). [Service] answers the API. [Play], [WriteCast], [WriteHTML] and
+// [WriteLines] render entries, wherever they come from: [Entries] (the log), [Stream] (the
+// websocket) or [Lines] (an NDJSON export).
+//
+// # The API
+//
+// Paths begin with /api/v1. Times are RFC 3339 with nanoseconds, UTC. Errors are problem documents
+// (RFC 9457, [Problem]). Every row, entry and event is authorised for its reader: replay for what
+// is closed, watch for what is open, kill to end it, admin on the target "" for what covers
+// everything. Reading a recording is a fact (Viewed) before its first byte is given; the pages
+// that one reader takes of one recording within five minutes count as one reading.
+//
+//   - GET /sessions?limit=50&cursor=&open=&who=&target= gives {"sessions":[S],"next":cursor},
+//     newest first. S is [Session].
+//   - GET /sessions/{id} gives S.
+//   - GET /sessions/{id}/entries?from=1&limit=500 gives {"entries":[E],"next":number or 0}. E is
+//     [Entry]: {"number","at","sequence","stream","kind"} and the fields of the part that kind
+//     names ([Opened] … [Bytes]), in one flat object. Names are those of entries.proto, except
+//     command_kind and notice_kind. Enums are short words. Payload that is not UTF-8 is "base64"
+//     in place of "text". A frame of rows that was malformed has the rows before that, and "problem".
+//   - GET /sessions/{id}/play?from=1 is a websocket: [Message].
+//   - POST /sessions/{id}/kill {"reason"} answers 204. Killed is a fact first.
+//   - GET /sessions/{id}/export?format=ndjson|asciicast|html. A connection cut in the middle means
+//     that the export failed.
+//   - GET /sessions/{id}/verify gives [Verification]; GET /verify (administrators) one a line.
+//   - POST /rebuild (administrators) gives {"projections":[RebuildReport]}.
+//   - GET /events?cursor=&since=&subject=&follow=true gives CloudEvents, one a line, or as
+//     server-sent events for Accept: text/event-stream (where Last-Event-ID is a cursor too).
+//     "sequence" is the cursor of an event: what comes after it is asked for with cursor=. Events of
+//     sessions and commands need replay on their target, all others admin: a reader sees those
+//     that it may, so a SIEM needs a principal that may see all.
+//
+// # Public events
+//
+// They are described in the package schemas/events. There is no order between what comes from
+// FACTS and what comes from CONTROL; what comes from one of them is in its order.
+//
+// # What this does not do
+//
+// It does not archive or purge, it does not reveal what was masked, and it does not search. Entries
+// of protocols other than databases are shown as what they are (text, bytes), without a terminal.
+//
+// References: asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/), CloudEvents 1.0
+// (https://github.com/cloudevents/spec), OCSF 1.8 (https://schema.ocsf.io/1.8.0/), RFC 6455, RFC 9457.
+package replay
