@@ -80,11 +80,14 @@ const (
 	StateEffect_KIND_PREPARE     StateEffect_Kind = 3 // name, values[0]: text
 	StateEffect_KIND_DEALLOCATE  StateEffect_Kind = 4 // name, empty: all
 	StateEffect_KIND_UNKNOWN     StateEffect_Kind = 5 // something that cannot be followed: the path is no longer known
-	StateEffect_KIND_RESET       StateEffect_Kind = 6 // RESET ALL, DISCARD ALL
+	StateEffect_KIND_RESET       StateEffect_Kind = 6 // RESET ALL, DISCARD ALL; with a name, that setting alone
 	StateEffect_KIND_BEGIN       StateEffect_Kind = 7 // a transaction opens: later effects are undone by a rollback
 	StateEffect_KIND_COMMIT      StateEffect_Kind = 8
 	StateEffect_KIND_ROLLBACK    StateEffect_Kind = 9
 	StateEffect_KIND_SETTING     StateEffect_Kind = 10 // name, values[0]
+	StateEffect_KIND_SAVEPOINT   StateEffect_Kind = 11 // name: later effects are undone by KIND_ROLLBACK_TO; prepared statements stay
+	StateEffect_KIND_RELEASE     StateEffect_Kind = 12 // name
+	StateEffect_KIND_ROLLBACK_TO StateEffect_Kind = 13 // name
 )
 
 // Enum value maps for StateEffect_Kind.
@@ -101,6 +104,9 @@ var (
 		8:  "KIND_COMMIT",
 		9:  "KIND_ROLLBACK",
 		10: "KIND_SETTING",
+		11: "KIND_SAVEPOINT",
+		12: "KIND_RELEASE",
+		13: "KIND_ROLLBACK_TO",
 	}
 	StateEffect_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -114,6 +120,9 @@ var (
 		"KIND_COMMIT":      8,
 		"KIND_ROLLBACK":    9,
 		"KIND_SETTING":     10,
+		"KIND_SAVEPOINT":   11,
+		"KIND_RELEASE":     12,
+		"KIND_ROLLBACK_TO": 13,
 	}
 )
 
@@ -196,7 +205,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{8, 0}
+	return file_asks_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -608,6 +617,182 @@ func (x *StateEffect) GetLocal() bool {
 	return false
 }
 
+// ApprovalNeed is whose consent a held command needs: of every rule.
+type ApprovalNeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rules         []*ApprovalRule        `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalNeed) Reset() {
+	*x = ApprovalNeed{}
+	mi := &file_asks_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalNeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalNeed) ProtoMessage() {}
+
+func (x *ApprovalNeed) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalNeed.ProtoReflect.Descriptor instead.
+func (*ApprovalNeed) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ApprovalNeed) GetRules() []*ApprovalRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// ApprovalRule is what one policy asks for. Without any and all, one person who may review the
+// target.
+type ApprovalRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Any           []*ApprovalReviewers   `protobuf:"bytes,2,rep,name=any,proto3" json:"any,omitempty"`          // one of these suffices
+	All           []*ApprovalReviewers   `protobuf:"bytes,3,rep,name=all,proto3" json:"all,omitempty"`          // each of these is needed
+	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"` // nanoseconds that the request holds; 0: the approvals' default
+	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalRule) Reset() {
+	*x = ApprovalRule{}
+	mi := &file_asks_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRule) ProtoMessage() {}
+
+func (x *ApprovalRule) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRule.ProtoReflect.Descriptor instead.
+func (*ApprovalRule) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ApprovalRule) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ApprovalRule) GetAny() []*ApprovalReviewers {
+	if x != nil {
+		return x.Any
+	}
+	return nil
+}
+
+func (x *ApprovalRule) GetAll() []*ApprovalReviewers {
+	if x != nil {
+		return x.All
+	}
+	return nil
+}
+
+func (x *ApprovalRule) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *ApprovalRule) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// ApprovalReviewers is a number of people out of groups.
+type ApprovalReviewers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Groups        []string               `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // 1 or more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalReviewers) Reset() {
+	*x = ApprovalReviewers{}
+	mi := &file_asks_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalReviewers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalReviewers) ProtoMessage() {}
+
+func (x *ApprovalReviewers) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalReviewers.ProtoReflect.Descriptor instead.
+func (*ApprovalReviewers) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ApprovalReviewers) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *ApprovalReviewers) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // VerdictAnswer is the reply to VerdictAsk.
 type VerdictAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -621,14 +806,14 @@ type VerdictAnswer struct {
 	Masks         []string               `protobuf:"bytes,8,rep,name=masks,proto3" json:"masks,omitempty"`
 	Failure       string                 `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`                     // non-empty: the enforcer could not judge; the outcome is deny
 	CopiesIn      bool                   `protobuf:"varint,10,opt,name=copies_in,json=copiesIn,proto3" json:"copies_in,omitempty"` // COPY … FROM STDIN is among the statements
-	Approval      []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                  // hold: marshalled approval rule
+	Approval      []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                  // hold: marshalled ApprovalNeed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerdictAnswer) Reset() {
 	*x = VerdictAnswer{}
-	mi := &file_asks_proto_msgTypes[5]
+	mi := &file_asks_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +825,7 @@ func (x *VerdictAnswer) String() string {
 func (*VerdictAnswer) ProtoMessage() {}
 
 func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[5]
+	mi := &file_asks_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +838,7 @@ func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictAnswer.ProtoReflect.Descriptor instead.
 func (*VerdictAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{5}
+	return file_asks_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *VerdictAnswer) GetOutcome() Outcome {
@@ -746,7 +931,7 @@ type AccessAsk struct {
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[6]
+	mi := &file_asks_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +943,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[6]
+	mi := &file_asks_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +956,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{6}
+	return file_asks_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -814,7 +999,7 @@ type AccessAnswer struct {
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[7]
+	mi := &file_asks_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +1011,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[7]
+	mi := &file_asks_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1024,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{7}
+	return file_asks_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -882,7 +1067,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +1079,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1092,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{8}
+	return file_asks_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -940,7 +1125,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1137,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1150,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{9}
+	return file_asks_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -1011,12 +1196,12 @@ const file_asks_proto_rawDesc = "" +
 	"\x04Span\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x16\n" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x16\n" +
-	"\x06marker\x18\x03 \x01(\tR\x06marker\"\xd6\x02\n" +
+	"\x06marker\x18\x03 \x01(\tR\x06marker\"\x92\x03\n" +
 	"\vStateEffect\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.sallyport.v1.StateEffect.KindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06values\x18\x03 \x03(\tR\x06values\x12\x14\n" +
-	"\x05local\x18\x04 \x01(\bR\x05local\"\xd0\x01\n" +
+	"\x05local\x18\x04 \x01(\bR\x05local\"\x8c\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_SEARCH_PATH\x10\x01\x12\r\n" +
@@ -1031,7 +1216,21 @@ const file_asks_proto_rawDesc = "" +
 	"\vKIND_COMMIT\x10\b\x12\x11\n" +
 	"\rKIND_ROLLBACK\x10\t\x12\x10\n" +
 	"\fKIND_SETTING\x10\n" +
-	"\"\xad\x03\n" +
+	"\x12\x12\n" +
+	"\x0eKIND_SAVEPOINT\x10\v\x12\x10\n" +
+	"\fKIND_RELEASE\x10\f\x12\x14\n" +
+	"\x10KIND_ROLLBACK_TO\x10\r\"@\n" +
+	"\fApprovalNeed\x120\n" +
+	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\"\xc0\x01\n" +
+	"\fApprovalRule\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x121\n" +
+	"\x03any\x18\x02 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03any\x121\n" +
+	"\x03all\x18\x03 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03all\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x18\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\"A\n" +
+	"\x11ApprovalReviewers\x12\x16\n" +
+	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xad\x03\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -1088,49 +1287,55 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_asks_proto_goTypes = []any{
-	(Reuse)(0),             // 0: sallyport.v1.Reuse
-	(StateEffect_Kind)(0),  // 1: sallyport.v1.StateEffect.Kind
-	(SessionAsk_Action)(0), // 2: sallyport.v1.SessionAsk.Action
-	(*SessionState)(nil),   // 3: sallyport.v1.SessionState
-	(*Prepared)(nil),       // 4: sallyport.v1.Prepared
-	(*VerdictAsk)(nil),     // 5: sallyport.v1.VerdictAsk
-	(*Span)(nil),           // 6: sallyport.v1.Span
-	(*StateEffect)(nil),    // 7: sallyport.v1.StateEffect
-	(*VerdictAnswer)(nil),  // 8: sallyport.v1.VerdictAnswer
-	(*AccessAsk)(nil),      // 9: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),   // 10: sallyport.v1.AccessAnswer
-	(*SessionAsk)(nil),     // 11: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),  // 12: sallyport.v1.SessionAnswer
-	(*Principal)(nil),      // 13: sallyport.v1.Principal
-	(*Run)(nil),            // 14: sallyport.v1.Run
-	(CommandKind)(0),       // 15: sallyport.v1.CommandKind
-	(Outcome)(0),           // 16: sallyport.v1.Outcome
-	(*Reason)(nil),         // 17: sallyport.v1.Reason
-	(*SqlFacts)(nil),       // 18: sallyport.v1.SqlFacts
+	(Reuse)(0),                // 0: sallyport.v1.Reuse
+	(StateEffect_Kind)(0),     // 1: sallyport.v1.StateEffect.Kind
+	(SessionAsk_Action)(0),    // 2: sallyport.v1.SessionAsk.Action
+	(*SessionState)(nil),      // 3: sallyport.v1.SessionState
+	(*Prepared)(nil),          // 4: sallyport.v1.Prepared
+	(*VerdictAsk)(nil),        // 5: sallyport.v1.VerdictAsk
+	(*Span)(nil),              // 6: sallyport.v1.Span
+	(*StateEffect)(nil),       // 7: sallyport.v1.StateEffect
+	(*ApprovalNeed)(nil),      // 8: sallyport.v1.ApprovalNeed
+	(*ApprovalRule)(nil),      // 9: sallyport.v1.ApprovalRule
+	(*ApprovalReviewers)(nil), // 10: sallyport.v1.ApprovalReviewers
+	(*VerdictAnswer)(nil),     // 11: sallyport.v1.VerdictAnswer
+	(*AccessAsk)(nil),         // 12: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 13: sallyport.v1.AccessAnswer
+	(*SessionAsk)(nil),        // 14: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 15: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 16: sallyport.v1.Principal
+	(*Run)(nil),               // 17: sallyport.v1.Run
+	(CommandKind)(0),          // 18: sallyport.v1.CommandKind
+	(Outcome)(0),              // 19: sallyport.v1.Outcome
+	(*Reason)(nil),            // 20: sallyport.v1.Reason
+	(*SqlFacts)(nil),          // 21: sallyport.v1.SqlFacts
 }
 var file_asks_proto_depIdxs = []int32{
 	4,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
-	13, // 1: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	14, // 2: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	15, // 3: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	16, // 1: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	17, // 2: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	18, // 3: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	3,  // 4: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
 	1,  // 5: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
-	16, // 6: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	17, // 7: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	18, // 8: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 9: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	6,  // 10: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	7,  // 11: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	13, // 12: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	14, // 13: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	2,  // 14: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	9,  // 6: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
+	10, // 7: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
+	10, // 8: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
+	19, // 9: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	20, // 10: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	21, // 11: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 12: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	6,  // 13: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	7,  // 14: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	16, // 15: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	17, // 16: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	2,  // 17: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -1145,7 +1350,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
