@@ -26,7 +26,6 @@ export interface Session {
   open: boolean
   reason: string
   message: string
-  by?: string
   commands: number
   rows: number
   bytes_in: number
@@ -175,6 +174,7 @@ export interface ColumnsEntry extends OfCommand {
 export interface RowsEntry extends OfCommand {
   kind: 'rows'
   rows?: (string | null)[][] | null
+  problem?: string // the recording is damaged after these
 }
 
 export interface BytesEntry extends OfCommand {

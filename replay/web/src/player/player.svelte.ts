@@ -116,10 +116,14 @@ export class Player {
     if (this.busy || this.low <= 1) return false
     this.busy = true
     try {
-      const from = Math.max(1, this.low - page)
-      const got = await api.entries(this.id, from, this.low - from, this.stop.signal)
-      this.timeline.apply(got.entries ?? [])
-      this.low = from
+      const first = Math.max(1, this.low - page)
+      // A page ends early when its entries are large.
+      for (let from = first; from > 0 && from < this.low; ) {
+        const got = await api.entries(this.id, from, this.low - from, this.stop.signal)
+        this.timeline.apply(got.entries ?? [])
+        from = got.next
+      }
+      this.low = first
       this.draw()
       return true
     } catch (err) {
@@ -230,7 +234,7 @@ export class Player {
           void this.refresh()
           return
         case 'error':
-          over = this.failed(new api.Problem(message.problem, message.problem.status ?? 500))
+          over = this.ended(new api.Problem(message.problem, message.problem.status ?? 500))
       }
     }
     socket.onclose = () => {
@@ -283,12 +287,18 @@ export class Player {
     }
   }
 
-  // failed says that there is no point in going on.
-  private failed(err: unknown): boolean {
-    if (api.aborted(err) || account.refused(err)) return true
-    this.problem = api.asProblem(err)
-    if (this.connection === 'loading' || this.connection === 'history') this.connection = 'ended'
+  // ended tells whether trying the websocket again is of no use.
+  private ended(problem: api.Problem): boolean {
+    if (!problem.unauthenticated && !['forbidden', 'not_found', 'invalid'].includes(problem.code)) return false
+    this.connection = 'ended'
+    this.failed(problem)
     return true
+  }
+
+  private failed(err: unknown) {
+    if (api.aborted(err) || account.refused(err)) return
+    this.problem = api.asProblem(err)
+    if (this.connection === 'loading' || this.connection === 'history' || this.connection === 'waiting') this.connection = 'ended'
   }
 
   private later(what: () => void, wait: number) {

@@ -66,6 +66,7 @@ export interface RowChunk extends Payload {
   number: number
   count: number
   cells: (string | null)[][] | null // null: let go, to be fetched again
+  problem: string // what is wrong with the recording here; empty: nothing
 }
 
 export interface ByteChunk extends Payload {
@@ -185,8 +186,13 @@ export class Timeline {
       case 'text':
       case 'sealed':
         return // pieces of long texts are fetched when asked for; a seal says nothing to a reader
-      default:
+      case 'verdict':
+      case 'held':
+      case 'decided':
+      case 'result':
+      case 'columns':
         return this.part(entry.command, entry.at, entry)
+      // Other kinds were written by a newer release than this page.
     }
   }
 
@@ -270,7 +276,7 @@ function rowChunk(entry: RowsEntry): RowChunk {
     cost += 32
     for (const cell of row) cost += 16 + 2 * (cell?.length ?? 0)
   }
-  return { kind: 'rows', number: entry.number, count: cells.length, cells, cost, release: noop }
+  return { kind: 'rows', number: entry.number, count: cells.length, cells, problem: entry.problem ?? '', cost, release: noop }
 }
 
 function byteChunk(entry: BytesEntry): ByteChunk {

@@ -23,6 +23,7 @@ const two = (n: number) => String(n).padStart(2, '0')
 // duration is short, with about three figures of it meaning something.
 export function duration(ms: number): string {
   if (!Number.isFinite(ms) || ms < 0) return '–'
+  if (ms === 0) return '0 s'
   if (ms < 1) return `${Math.round(ms * 1000)} µs`
   if (ms < 10) return `${ms.toFixed(1)} ms`
   if (ms < 1000) return `${Math.round(ms)} ms`
