@@ -1892,7 +1892,8 @@ func (x *Range) GetLast() uint64 {
 	return 0
 }
 
-// Sealed ends a frame subject on behalf of a gateway that is gone.
+// Sealed ends a frame subject on behalf of a gateway that is gone. It is the only entry without a
+// number (0): what the gateway had numbered last is not known.
 type Sealed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,17 +35,37 @@ type addition struct {
 	whole   bool
 }
 
-func (a *addition) message() *nats.Msg {
+// messagePool keeps the messages of additions without headers of their own.
+type messagePool struct{ pool sync.Pool }
+
+func (p *messagePool) get(a *addition) *nats.Msg {
+	last := strconv.FormatUint(a.last, 10)
+	if len(a.header) == 0 && !a.whole {
+		m, _ := p.pool.Get().(*nats.Msg)
+		if m == nil {
+			m = &nats.Msg{Header: nats.Header{headerLastOfSubject: {""}}}
+		}
+		m.Subject, m.Data = string(a.subject), a.data
+		m.Header[headerLastOfSubject][0] = last
+		return m
+	}
 	h := make(nats.Header, len(a.header)+1)
 	for k, v := range a.header {
 		h[k] = []string{v}
 	}
-	name := headerLastOfSubject
 	if a.whole {
-		name = headerLastOfStream
+		h[headerLastOfStream] = []string{last}
+	} else {
+		h[headerLastOfSubject] = []string{last}
 	}
-	h[name] = []string{strconv.FormatUint(a.last, 10)}
 	return &nats.Msg{Subject: string(a.subject), Header: h, Data: a.data}
+}
+
+func (p *messagePool) put(a *addition, m *nats.Msg) {
+	if len(a.header) == 0 && !a.whole {
+		m.Data = nil
+		p.pool.Put(m)
+	}
 }
 
 // append stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
@@ -53,7 +74,8 @@ func (a *addition) message() *nats.Msg {
 // (ErrConflict), or none. When ctx ends, the message may have been stored.
 func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
 	deadline := l.elapsed() + l.config.AckTimeout
-	m := a.message()
+	m := l.messages.get(a)
+	defer l.messages.put(a, m)
 	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		seq, err := l.try(ctx, a, m, l.attempt(deadline))
 		if err == nil || errors.Is(err, ErrConflict) || final(err) || ctx.Err() != nil {
@@ -87,9 +109,6 @@ func (l *Log) attempt(deadline time.Duration) time.Duration {
 func (l *Log) try(ctx context.Context, a *addition, m *nats.Msg, timeout time.Duration) (uint64, error) {
 	r, err := l.write.request(ctx, m, timeout)
 	if err != nil {
-		if l.closed() {
-			return 0, ErrClosed
-		}
 		return 0, err
 	}
 	seq, err := parseAck(r.Data)

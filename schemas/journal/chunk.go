@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"sync"
 	"time"
@@ -135,5 +134,3 @@ func appendHead(b []byte, f *schemas.Head) []byte {
 
 // formatVersion is Envelope.version.
 const formatVersion = 1
-
-func hashOf(message []byte) [sha256.Size]byte { return sha256.Sum256(message) }

@@ -50,6 +50,9 @@ func Decode(m Message) (*schemas.Envelope, []Located, error) {
 		if e.Kind == nil {
 			return nil, nil, fmt.Errorf("decode batch: entry %d is of no known kind", e.Number)
 		}
+		if _, sealed := e.Kind.(*schemas.Entry_Sealed); sealed != (e.Number == 0) {
+			return nil, nil, errors.New("decode batch: an entry has no number")
+		}
 		located[i] = Located{Entry: e, Stream: m.Stream, Sequence: m.Sequence, Time: m.Time}
 	}
 	return env, located, nil

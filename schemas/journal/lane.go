@@ -28,6 +28,8 @@ type lane struct {
 	head, tail *chunk
 	bytes      int
 	flying     bool
+	sealed     bool        // flight is made
+	flight     addition    // of head
 	urgent     uint64      // numbers up to this one are waited for
 	due        bool        // FlushEvery has passed for what is pending
 	timer      *time.Timer // sets due; made at the first need
@@ -66,8 +68,8 @@ func (ln *lane) oldest() (time.Duration, bool) {
 // put encodes e behind what is pending.
 func (ln *lane) put(e *schemas.Entry, size, room int, now time.Duration) error {
 	c := ln.tail
-	// The head of a flying lane is on its way: it takes nothing more.
-	if c == nil || c.size()+size+16 > ln.full || ln.flying && c == ln.head {
+	// A sealed head is on its way: it takes nothing more.
+	if c == nil || c.size()+size+16 > ln.full || ln.sealed && c == ln.head {
 		c = ln.pool.get(room, now)
 		if ln.tail == nil {
 			ln.head = c
@@ -90,7 +92,7 @@ func (ln *lane) next() *chunk {
 	if c == nil || c.count == 0 {
 		return nil
 	}
-	if ln.due || c.next != nil || c.first <= ln.urgent || c.size() >= ln.ripe {
+	if ln.sealed || ln.due || c.next != nil || c.first <= ln.urgent || c.size() >= ln.ripe {
 		return c
 	}
 	return nil
@@ -101,7 +103,8 @@ func (ln *lane) landed(sequence uint64, hash [sha256.Size]byte) {
 	c := ln.head
 	ln.sequence, ln.number, ln.hash = sequence, c.last, hash
 	ln.bytes -= c.size()
-	ln.head = c.next
+	ln.head, ln.sealed = c.next, false
+	ln.flight.data = nil
 	if ln.head == nil {
 		ln.tail = nil
 		ln.due = false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,14 +110,71 @@ func (le *Lease) Lost() <-chan struct{} { return le.lost }
 func (le *Lease) Release(ctx context.Context) error {
 	le.end(ErrLease)
 	<-le.gone
-	kv, err := le.log.read.js.KeyValue(ctx, leaseBucket)
-	if err == nil {
-		err = kv.Purge(ctx, string(le.id))
-	}
-	if err != nil {
+	if err := le.giveUp(ctx); err != nil {
 		return fmt.Errorf("release lease: %w", err)
 	}
 	return nil
+}
+
+// giveUp removes the key, and leaves a mark beside it for reapers that never saw the key.
+func (le *Lease) giveUp(ctx context.Context) error {
+	kv, err := le.log.read.js.KeyValue(ctx, leaseBucket)
+	if err != nil {
+		return err
+	}
+	if _, err := kv.Put(ctx, releasedPrefix+string(le.id), nil); err != nil {
+		return err
+	}
+	var r struct {
+		Error *apiError `json:"error"`
+	}
+	filter := map[string]string{"filter": leaseSubjects + string(le.id)}
+	if err := le.log.read.api(ctx, "STREAM.PURGE.KV_"+leaseBucket, filter, &r); err != nil {
+		return err
+	}
+	if r.Error != nil {
+		return r.Error
+	}
+	return nil
+}
+
+const (
+	leaseSubjects  = "$KV." + leaseBucket + "." // comes before a key
+	releasedPrefix = "released."                // comes before an incarnation that gave its lease up
+)
+
+// leases is what the bucket holds.
+type leases struct {
+	living   map[schemas.GatewayID]bool // not lapsed
+	released map[schemas.GatewayID]bool // within the last LeaseTTL
+}
+
+// leasesNow returns the leases as the leader of the bucket sees them.
+func (l *Log) leasesNow(ctx context.Context) (leases, error) {
+	var r struct {
+		Error *apiError `json:"error"`
+		State struct {
+			Subjects map[string]uint64 `json:"subjects"`
+		} `json:"state"`
+	}
+	filter := map[string]string{"subjects_filter": leaseSubjects + ">"}
+	err := l.read.api(ctx, "STREAM.INFO.KV_"+leaseBucket, filter, &r)
+	if err == nil && r.Error != nil {
+		err = r.Error
+	}
+	if err != nil {
+		return leases{}, fmt.Errorf("list leases: %w", err)
+	}
+	now := leases{living: map[schemas.GatewayID]bool{}, released: map[schemas.GatewayID]bool{}}
+	for s := range r.State.Subjects {
+		id, released := strings.CutPrefix(strings.TrimPrefix(s, leaseSubjects), releasedPrefix)
+		if released {
+			now.released[schemas.GatewayID(id)] = true
+		} else {
+			now.living[schemas.GatewayID(id)] = true
+		}
+	}
+	return now, nil
 }
 
 // end stops renewing; every writer fails with err.

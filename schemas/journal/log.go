@@ -26,6 +26,7 @@ type Log struct {
 
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
+	messages     messagePool
 
 	start time.Time     // zero of the monotonic clock
 	done  chan struct{} // closed by Close

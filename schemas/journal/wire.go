@@ -16,8 +16,9 @@ import (
 
 // wire is one connection to NATS, and the reply slots of its requests.
 type wire struct {
-	nc *nats.Conn
-	js jetstream.JetStream
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	done <-chan struct{} // closed with the log
 
 	mu    sync.Mutex
 	free  []*slot
@@ -51,7 +52,7 @@ func (l *Log) connect(name string) (*wire, error) {
 	} else if l.config.Credentials != "" {
 		opts = append(opts, nats.UserCredentials(l.config.Credentials))
 	}
-	w := &wire{epoch: make(chan struct{})}
+	w := &wire{epoch: make(chan struct{}), done: l.done}
 	opts = append(opts, nats.ReconnectHandler(func(*nats.Conn) { w.reconnect() }))
 	nc, err := nats.Connect(l.config.URL, opts...)
 	if err != nil {
@@ -129,12 +130,12 @@ var errNoResponders = errors.New("nobody listens")
 func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) (*nats.Msg, error) {
 	s, err := w.take()
 	if err != nil {
-		return nil, err
+		return nil, w.because(err)
 	}
 	m.Reply = s.inbox
 	if err := w.nc.PublishMsg(m); err != nil {
 		w.give(s, true)
-		return nil, fmt.Errorf("send: %w", err)
+		return nil, w.because(fmt.Errorf("send: %w", err))
 	}
 	s.timer.Reset(timeout)
 	select {
@@ -152,6 +153,20 @@ func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) 
 		s.timer.Stop()
 		w.give(s, false)
 		return nil, context.Cause(ctx)
+	case <-w.done:
+		s.timer.Stop()
+		w.give(s, false)
+		return nil, ErrClosed
+	}
+}
+
+// because returns ErrClosed for what failed since the log is closed.
+func (w *wire) because(err error) error {
+	select {
+	case <-w.done:
+		return ErrClosed
+	default:
+		return err
 	}
 }
 

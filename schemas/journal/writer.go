@@ -2,8 +2,10 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -190,12 +192,25 @@ func (w *Writer) settle(ctx context.Context, ln *lane) error {
 	return w.wait(ctx, ln, ln.tail.last)
 }
 
-// wait waits until number is acknowledged on ln. The lock is held, and released.
+// wait waits until number is acknowledged on ln. The lock is held, and released. When nobody is
+// flying the lane's chunks, the caller's own goroutine does.
 func (w *Writer) wait(ctx context.Context, ln *lane, number uint64) error {
 	ln.urgent = max(ln.urgent, number)
+	if !ln.flying {
+		ln.flying = true
+		w.fly(ctx, ln, number)
+		err, acknowledged := w.err, ln.number >= number
+		w.mu.Unlock()
+		switch {
+		case acknowledged:
+			return nil
+		case err != nil:
+			return err
+		}
+		return fmt.Errorf("wait for acknowledgement: %w", context.Cause(ctx))
+	}
 	wt := w.log.waiters.get(number)
 	ln.waiters = append(ln.waiters, wt)
-	w.schedule(ln)
 	w.mu.Unlock()
 	select {
 	case err := <-wt.result:
@@ -214,7 +229,7 @@ func (w *Writer) schedule(ln *lane) {
 	}
 	if ln.next() != nil {
 		ln.flying = true
-		go w.fly(ln)
+		go w.flyOn(ln)
 		return
 	}
 	if ln.armed {
@@ -236,30 +251,42 @@ func (w *Writer) ring(ln *lane) {
 	w.schedule(ln)
 }
 
-// fly publishes what is due, one chunk at a time.
-func (w *Writer) fly(ln *lane) {
+func (w *Writer) flyOn(ln *lane) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.fly(context.Background(), ln, math.MaxUint64)
+}
+
+// fly publishes what is due, one chunk at a time, as long as it is not acknowledged up to until;
+// another goroutine does the rest, also when ctx ends. The lock is held, but not while waiting.
+func (w *Writer) fly(ctx context.Context, ln *lane, until uint64) {
 	for w.err == nil {
 		c := ln.next()
-		if c == nil {
+		if c == nil || ln.number >= until {
 			ln.flying = false
 			w.schedule(ln)
 			return
 		}
-		if c.next == nil {
-			ln.due = false
+		if !ln.sealed {
+			ln.due = ln.due && c.next != nil
+			ln.sealed = true
+			ln.flight = addition{
+				stream: ln.stream, subject: ln.subject, last: ln.sequence,
+				data: c.seal(ln.previous(), w.head(ln), string(w.lease.id), string(w.session)),
+			}
 		}
-		a := &addition{stream: ln.stream, subject: ln.subject, last: ln.sequence}
-		a.data = c.seal(ln.previous(), w.head(ln), string(w.lease.id), string(w.session))
 		w.mu.Unlock()
-		sequence, hash, err := w.send(a)
+		sequence, hash, err := w.send(ctx, &ln.flight)
 		w.mu.Lock()
-		if err != nil {
+		switch {
+		case err == nil:
+			ln.landed(sequence, hash)
+		case ctx.Err() != nil && w.err == nil: // it may be stored: the same bytes go on
+			go w.flyOn(ln)
+			return
+		default:
 			_ = w.failLocked(err)
-			break
 		}
-		ln.landed(sequence, hash)
 	}
 	ln.flying = false
 	ln.head, ln.tail, ln.bytes = nil, nil, 0
@@ -267,8 +294,8 @@ func (w *Writer) fly(ln *lane) {
 
 // send appends, and then insists on the lease: what was acknowledged under a lapsed lease may not
 // be acted on.
-func (w *Writer) send(a *addition) (sequence uint64, hash [32]byte, err error) {
-	sequence, err = w.log.append(context.Background(), a)
+func (w *Writer) send(ctx context.Context, a *addition) (sequence uint64, hash [sha256.Size]byte, err error) {
+	sequence, err = w.log.append(ctx, a)
 	if errors.Is(err, ErrConflict) {
 		return 0, hash, fmt.Errorf("append to session: %w", ErrFenced)
 	}
@@ -278,7 +305,7 @@ func (w *Writer) send(a *addition) (sequence uint64, hash [32]byte, err error) {
 	if !w.lease.Valid() && !w.lease.await(w.log.config.AckTimeout) {
 		return 0, hash, fmt.Errorf("append to session: %w", ErrLease)
 	}
-	return sequence, hashOf(a.data), nil
+	return sequence, sha256.Sum256(a.data), nil
 }
 
 // head is what a fact message says of the frames. The lock is held.
