@@ -1,0 +1,126 @@
+package enforcer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport/enforcer/internal/pgsql"
+	"sallyport/schemas"
+	"sallyport/schemas/resources"
+)
+
+// queue is shared by all enforcers: each ask is answered by one.
+const queue = "enforcer"
+
+// Log is where asks come from; *journal.Log is one.
+type Log interface {
+	// Answer answers requests on subject until stop is called; an error of handle means no answer.
+	Answer(ctx context.Context, subject schemas.Subject, queue string, handle func(ctx context.Context, request []byte) ([]byte, error)) (stop func(), err error)
+}
+
+// Config is what New needs. The zero value of a limit means its default.
+type Config struct {
+	Log       Log
+	Resources Source
+	SQL       SQLConfig
+	Masks     bool // the gateways apply masks; else what masks concern is denied
+	Logger    *slog.Logger
+	Now       func() time.Time
+}
+
+// SQLConfig bounds the work on SQL.
+type SQLConfig struct {
+	MaxText    int // bytes of a command that are parsed; 2 MiB by default. More is unparsed.
+	MaxTokens  int // tokens of it; 200,000 by default
+	CacheBytes int // of commands and their facts that are kept; 32 MiB by default
+	Parsers    int // commands parsed at once; the number of processors by default
+}
+
+// Enforcer judges commands. Its methods are safe for concurrent use.
+type Enforcer struct {
+	c   Config
+	sql *pgsql.Analyzer
+
+	snapshot atomic.Pointer[snapshot]
+	mu       sync.Mutex // held while a snapshot is compiled
+}
+
+// New returns an enforcer that answers nothing until Start.
+func New(c Config) (*Enforcer, error) {
+	if c.Resources == nil {
+		return nil, errors.New("the enforcer needs a source of resources")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if _, err := celEnvironment(); err != nil {
+		return nil, fmt.Errorf("prepare CEL: %w", err)
+	}
+	return &Enforcer{c: c, sql: pgsql.New(pgsql.Config(c.SQL))}, nil
+}
+
+// Start warms the parsers and answers asks until stop is called or ctx is done.
+func (e *Enforcer) Start(ctx context.Context) (stop func(), err error) {
+	if err := e.sql.Warm(); err != nil {
+		return nil, fmt.Errorf("start the SQL parser: %w", err)
+	}
+	e.current()
+	stopVerdicts, err := e.c.Log.Answer(ctx, schemas.AskVerdict(resources.ProtocolPostgres), queue, e.answerVerdict)
+	if err != nil {
+		return nil, fmt.Errorf("answer verdicts: %w", err)
+	}
+	stopAccess, err := e.c.Log.Answer(ctx, schemas.AskAccess, queue, e.answerAccess)
+	if err != nil {
+		stopVerdicts()
+		return nil, fmt.Errorf("answer access: %w", err)
+	}
+	return func() { stopVerdicts(); stopAccess() }, nil
+}
+
+func (e *Enforcer) answerVerdict(_ context.Context, request []byte) ([]byte, error) {
+	ask := new(schemas.VerdictAsk)
+	if err := ask.UnmarshalVT(request); err != nil {
+		return nil, fmt.Errorf("decode ask: %w", err)
+	}
+	return e.Verdict(ask).MarshalVT()
+}
+
+func (e *Enforcer) answerAccess(_ context.Context, request []byte) ([]byte, error) {
+	ask := new(schemas.AccessAsk)
+	if err := ask.UnmarshalVT(request); err != nil {
+		return nil, fmt.Errorf("decode ask: %w", err)
+	}
+	return e.Access(ask).MarshalVT()
+}
+
+// current returns what is declared now, compiled. Who asks after something was applied gets an
+// answer that knows it.
+func (e *Enforcer) current() *snapshot {
+	if s := e.snapshot.Load(); s != nil && !s.isStale() {
+		return s
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.snapshot.Load(); s != nil && !s.isStale() {
+		return s
+	}
+	s := newSnapshot(e.c.Resources.Resources())
+	for name, t := range s.targets {
+		for _, p := range t.policies {
+			if p.err != nil {
+				e.c.Logger.Error("policy does not compile: every command of its targets is denied",
+					"policy", p.resource.Metadata.Name, "target", name, "error", p.err)
+			}
+		}
+	}
+	e.snapshot.Store(s)
+	return s
+}

@@ -1,0 +1,288 @@
+package enforcer
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/ext"
+
+	"sallyport/schemas/resources"
+)
+
+// costLimit bounds one evaluation, in CEL's units: about one a step.
+const costLimit = 100_000
+
+// Objects that a `when` sees. A field that is not here is an error when the policy is loaded.
+type (
+	// Command is what the principal asks the target to do.
+	Command struct {
+		Protocol string `cel:"protocol"`
+		Text     string `cel:"text"`
+		Digest   string `cel:"digest"` // hexadecimal
+		SQL      SQL    `cel:"sql"`
+	}
+	// SQL is the parsed meaning of the command, empty for protocols without SQL.
+	SQL struct {
+		Kinds           []string `cel:"kinds"`
+		Reads           []string `cel:"reads"`
+		Writes          []string `cel:"writes"`
+		Columns         []string `cel:"columns"`
+		Functions       []string `cel:"functions"`
+		Statements      int64    `cel:"statements"`
+		UnfilteredWrite bool     `cel:"unfiltered_write"`
+		Opaque          bool     `cel:"opaque"`
+		Unparsed        bool     `cel:"unparsed"`
+	}
+	// Principal is who acts.
+	Principal struct {
+		Name   string   `cel:"name"`
+		Kind   string   `cel:"kind"` // user, agent
+		Groups []string `cel:"groups"`
+	}
+	// Run is the task of an agent, empty without one.
+	Run struct {
+		ID    string `cel:"id"`
+		Agent string `cel:"agent"`
+	}
+	// Target is what is protected.
+	Target struct {
+		Name   string            `cel:"name"`
+		Labels map[string]string `cel:"labels"`
+	}
+	// Session is the principal's session on the target.
+	Session struct {
+		ID string `cel:"id"`
+	}
+)
+
+// PolicyError says what is wrong with the `when` of a policy.
+type PolicyError struct {
+	Policy  string
+	Line    int // of the text of `when`, from 1
+	Column  int // in characters, from 1
+	Message string
+	Snippet string
+}
+
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("policy %s: when: line %d, column %d: %s\n%s", e.Policy, e.Line, e.Column, e.Message, e.Snippet)
+}
+
+// CheckPolicy reports, as a *PolicyError, why the `when` of a policy does not compile; nil for
+// other resources.
+func CheckPolicy(r *resources.Resource) error {
+	if r.Kind != resources.KindPolicy || r.Policy == nil {
+		return nil
+	}
+	_, err := compile(r)
+	return err
+}
+
+// celEnvironment is the same for all policies and never changes.
+var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[Command](), reflect.TypeFor[SQL](),
+			reflect.TypeFor[Principal](), reflect.TypeFor[Run](), reflect.TypeFor[Target](), reflect.TypeFor[Session]()),
+		ext.Strings(),
+		cel.Variable("command", cel.ObjectType("enforcer.Command")),
+		cel.Variable("principal", cel.ObjectType("enforcer.Principal")),
+		cel.Variable("run", cel.ObjectType("enforcer.Run")),
+		cel.Variable("target", cel.ObjectType("enforcer.Target")),
+		cel.Variable("session", cel.ObjectType("enforcer.Session")),
+		cel.Variable("now", cel.TimestampType),
+	)
+})
+
+// policy is a compiled policy.
+type policy struct {
+	resource *resources.Resource
+	program  cel.Program
+	err      error // it does not compile
+	uses     uses
+}
+
+// uses says which variables a `when` mentions.
+type uses struct {
+	now      bool
+	text     bool // or the digest
+	facts    bool
+	opaque   bool
+	unparsed bool
+}
+
+func compile(r *resources.Resource) (*policy, error) {
+	env, err := celEnvironment()
+	if err != nil {
+		return nil, fmt.Errorf("prepare CEL: %w", err)
+	}
+	checked, issues := env.Compile(r.Policy.When)
+	if issues != nil && issues.Err() != nil {
+		return nil, policyError(r, issues)
+	}
+	if checked.OutputType() != cel.BoolType {
+		return nil, &PolicyError{
+			Policy: r.Metadata.Name, Line: 1, Column: 1, Snippet: firstLine(r.Policy.When),
+			Message: fmt.Sprintf("must be true or false, not %s", checked.OutputType()),
+		}
+	}
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
+	if err != nil {
+		return nil, &PolicyError{Policy: r.Metadata.Name, Line: 1, Column: 1, Snippet: firstLine(r.Policy.When), Message: err.Error()}
+	}
+	return &policy{resource: r, program: program, uses: usesOf(checked)}, nil
+}
+
+func policyError(r *resources.Resource, issues *cel.Issues) error {
+	e := &PolicyError{Policy: r.Metadata.Name, Line: 1, Column: 1, Message: issues.Err().Error()}
+	if all := issues.Errors(); len(all) > 0 {
+		first := all[0]
+		e.Message, e.Line, e.Column = first.Message, first.Location.Line(), first.Location.Column()+1
+		if len(all) > 1 {
+			e.Message += fmt.Sprintf(" (and %d more)", len(all)-1)
+		}
+	}
+	if lines := strings.Split(r.Policy.When, "\n"); e.Line >= 1 && e.Line <= len(lines) {
+		e.Snippet = " | " + lines[e.Line-1] + "\n | " + strings.Repeat(" ", max(e.Column-1, 0)) + "^"
+	}
+	return e
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return " | " + line
+}
+
+// usesOf finds the variables of an expression. An object that is used as a whole counts as all its
+// fields.
+func usesOf(checked *cel.Ast) uses {
+	var u uses
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.IdentKind:
+			u.now = u.now || e.AsIdent() == "now"
+		case ast.SelectKind:
+			u.add(path(e))
+		}
+	}))
+	whole(checked.NativeRep().Expr(), false, &u)
+	return u
+}
+
+func (u *uses) add(path string) {
+	switch path {
+	case "command.text", "command.digest":
+		u.text = true
+	case "command.sql.opaque":
+		u.opaque, u.facts = true, true
+	case "command.sql.unparsed":
+		u.unparsed, u.facts = true, true
+	default:
+		u.facts = u.facts || strings.HasPrefix(path, "command.sql.")
+	}
+}
+
+// path writes a chain of selections: "command.sql.kinds", empty when it begins with no variable.
+func path(e ast.Expr) string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return e.AsIdent()
+	case ast.SelectKind:
+		if of := path(e.AsSelect().Operand()); of != "" {
+			return of + "." + e.AsSelect().FieldName()
+		}
+	}
+	return ""
+}
+
+// whole finds `command` and `command.sql` where no field of them is selected.
+func whole(e ast.Expr, selected bool, u *uses) {
+	if p := path(e); !selected && (p == "command" || p == "command.sql") {
+		u.facts = true
+		u.text = u.text || p == "command"
+	}
+	switch e.Kind() {
+	case ast.SelectKind:
+		whole(e.AsSelect().Operand(), true, u)
+	case ast.CallKind:
+		if e.AsCall().IsMemberFunction() {
+			whole(e.AsCall().Target(), false, u)
+		}
+		for _, a := range e.AsCall().Args() {
+			whole(a, false, u)
+		}
+	case ast.ListKind:
+		for _, a := range e.AsList().Elements() {
+			whole(a, false, u)
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			whole(entry.AsMapEntry().Key(), false, u)
+			whole(entry.AsMapEntry().Value(), false, u)
+		}
+	case ast.StructKind:
+		for _, f := range e.AsStruct().Fields() {
+			whole(f.AsStructField().Value(), false, u)
+		}
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
+			whole(part, false, u)
+		}
+	}
+}
+
+var errNotBool = errors.New("the expression is neither true nor false")
+
+// holds evaluates the policy.
+func (p *policy) holds(v *vars) (bool, error) {
+	if p.err != nil {
+		return false, p.err
+	}
+	out, _, err := p.program.Eval(v)
+	if err != nil {
+		return false, err
+	}
+	truth, ok := out.Value().(bool)
+	if !ok {
+		return false, errNotBool
+	}
+	return truth, nil
+}
+
+// vars are the variables of one evaluation; objects are made when they are asked for.
+type vars struct {
+	command   *Command
+	principal *Principal
+	run       *Run
+	target    *Target
+	session   *Session
+	now       time.Time
+}
+
+// ResolveName implements CEL's Activation.
+func (v *vars) ResolveName(name string) (any, bool) {
+	switch name {
+	case "command":
+		return v.command, true
+	case "principal":
+		return v.principal, true
+	case "run":
+		return v.run, true
+	case "target":
+		return v.target, true
+	case "session":
+		return v.session, true
+	case "now":
+		return v.now, true
+	}
+	return nil, false
+}
+
+// Parent implements CEL's Activation.
+func (v *vars) Parent() cel.Activation { return nil }

@@ -1,0 +1,236 @@
+package enforcer
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/enforcer/internal/pgsql"
+	"sallyport/schemas"
+	"sallyport/schemas/resources"
+)
+
+// Names of the gateway's own rules, as reasons give them.
+const (
+	ruleRole     = "builtin/role"
+	ruleTarget   = "builtin/target"
+	ruleOpaque   = "builtin/opaque"
+	ruleUnparsed = "builtin/unparsed"
+	ruleMask     = "builtin/mask"
+)
+
+// Verdict judges one command. It never fails: what it cannot judge it denies.
+func (e *Enforcer) Verdict(ask *schemas.VerdictAsk) (answer *schemas.VerdictAnswer) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer = failed("the enforcer failed on the command")
+		}
+	}()
+	if ask.GetProtocol() != resources.ProtocolPostgres {
+		return failed(fmt.Sprintf("this enforcer does not judge %q", ask.GetProtocol()))
+	}
+	s := e.current()
+	found := e.sql.Analyze(ask.GetText(), ask.GetState())
+	v := &judgement{
+		answer: &schemas.VerdictAnswer{
+			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_SHAPE,
+			Sql: found.Facts, Secrets: found.Secrets, Effects: found.Effects, CopiesIn: found.CopiesIn,
+		},
+		facts: found.Facts,
+	}
+	if !found.ByShape {
+		v.reuse(schemas.Reuse_REUSE_EXACT)
+	}
+	t, ok := s.targets[ask.GetTarget()]
+	if !ok || t.resource.Target.Protocol != ask.GetProtocol() {
+		v.deny(ruleTarget, fmt.Sprintf("there is no %s target %s", ask.GetProtocol(), ask.GetTarget()))
+		return v.done()
+	}
+	if _, reason := s.access(ask.GetPrincipal(), ask.GetTarget(), resources.PermissionConnect); reason != "" {
+		v.deny(ruleRole, reason)
+		return v.done()
+	}
+	v.policies(t, variables(ask, found, t, e.c.Now()))
+	v.masks(t, ask.GetPrincipal(), e.c.Masks)
+	v.unseen(t.resource.Target.Unparsed)
+	return v.done()
+}
+
+func failed(why string) *schemas.VerdictAnswer {
+	return &schemas.VerdictAnswer{
+		Outcome: schemas.Outcome_OUTCOME_DENY, Failure: why,
+		Reasons: []*schemas.Reason{{Policy: "builtin/failure", Message: why}},
+	}
+}
+
+func variables(ask *schemas.VerdictAsk, found *pgsql.Analysis, t *protected, now time.Time) *vars {
+	kind := ""
+	switch ask.GetPrincipal().GetKind() {
+	case schemas.PrincipalKind_PRINCIPAL_KIND_USER:
+		kind = "user"
+	case schemas.PrincipalKind_PRINCIPAL_KIND_AGENT:
+		kind = "agent"
+	}
+	f := found.Facts
+	return &vars{
+		command: &Command{
+			Protocol: ask.GetProtocol(), Text: ask.GetText(), Digest: hex.EncodeToString(ask.GetDigest()),
+			SQL: SQL{
+				Kinds: f.Kinds, Reads: f.Reads, Writes: f.Writes, Columns: f.Columns, Functions: f.Functions,
+				Statements: int64(f.Statements), UnfilteredWrite: f.UnfilteredWrite, Opaque: f.Opaque, Unparsed: f.Unparsed,
+			},
+		},
+		principal: &Principal{Name: ask.GetPrincipal().GetName(), Kind: kind, Groups: ask.GetPrincipal().GetGroups()},
+		run:       &Run{ID: ask.GetRun().GetId(), Agent: ask.GetRun().GetAgent()},
+		target:    t.object,
+		session:   &Session{ID: ask.GetSession()},
+		now:       now,
+	}
+}
+
+// judgement gathers what speaks for each outcome.
+type judgement struct {
+	answer  *schemas.VerdictAnswer
+	facts   *schemas.SqlFacts
+	denials []*schemas.Reason
+	holds   []*schemas.Reason
+	allows  []*schemas.Reason
+	need    schemas.ApprovalNeed
+}
+
+func (v *judgement) deny(rule, message string) {
+	v.denials = append(v.denials, &schemas.Reason{Policy: rule, Message: message})
+}
+
+// hold adds a rule whose approval is needed; all of them are.
+func (v *judgement) hold(rule, message string, a *resources.Approval) {
+	v.holds = append(v.holds, &schemas.Reason{Policy: rule, Message: message})
+	need := &schemas.ApprovalRule{Policy: rule, Message: message}
+	if a != nil {
+		need.Any, need.All = reviewers(a.Any), reviewers(a.All)
+		need.Expires = int64(a.Expires)
+	}
+	v.need.Rules = append(v.need.Rules, need)
+}
+
+func reviewers(rs []resources.Reviewers) []*schemas.ApprovalReviewers {
+	var all []*schemas.ApprovalReviewers
+	for _, r := range rs {
+		all = append(all, &schemas.ApprovalReviewers{Groups: r.Groups, Count: uint32(max(r.Count, 1))})
+	}
+	return all
+}
+
+// reuse lowers how long the answer holds.
+func (v *judgement) reuse(r schemas.Reuse) { v.answer.Reuse = min(v.answer.Reuse, r) }
+
+func (v *judgement) policies(t *protected, vars *vars) {
+	for _, p := range t.policies {
+		switch {
+		case p.uses.now:
+			v.reuse(schemas.Reuse_REUSE_UNSPECIFIED)
+		case p.uses.text:
+			v.reuse(schemas.Reuse_REUSE_EXACT)
+		}
+		v.policy(p, vars)
+	}
+}
+
+func (v *judgement) policy(p *policy, vars *vars) {
+	name, spec := p.resource.Metadata.Name, p.resource.Policy
+	holds, err := p.holds(vars)
+	if err != nil {
+		what := "could not be evaluated"
+		if bad := new(PolicyError); errors.As(err, &bad) {
+			what = "does not compile"
+		}
+		v.deny(name, "the policy "+what+", so the command is denied")
+		return
+	}
+	if !holds {
+		return
+	}
+	message := spec.Message
+	switch spec.Verdict {
+	case resources.VerdictAllow:
+		if v.speaksForUnseen(p) {
+			v.allows = append(v.allows, &schemas.Reason{Policy: name, Message: message})
+		}
+	case resources.VerdictHold:
+		if message == "" {
+			message = "held by policy " + name
+		}
+		v.hold(name, message, spec.Approval)
+	default:
+		if message == "" {
+			message = "denied by policy " + name
+		}
+		v.deny(name, message)
+	}
+}
+
+// speaksForUnseen reports whether an allow means this command. One that rests on facts does not
+// mean a command whose facts are not whole, unless it says so: of an empty list, all(…) is true.
+func (v *judgement) speaksForUnseen(p *policy) bool {
+	switch {
+	case v.facts.Unparsed:
+		return !p.uses.facts || p.uses.unparsed
+	case v.facts.Opaque:
+		return !p.uses.facts || p.uses.opaque
+	}
+	return true
+}
+
+// masks names the masks that apply. As long as the gateway does not apply them, what they concern
+// is denied.
+func (v *judgement) masks(t *protected, p *schemas.Principal, applied bool) {
+	for _, r := range t.masks {
+		if r.Mask.Except == nil || !r.Mask.Except.Match(p) {
+			v.answer.Masks = append(v.answer.Masks, r.Metadata.Name)
+		}
+	}
+	f := v.facts
+	sees := len(f.Reads)+len(f.Writes)+len(f.Functions) > 0 || f.Opaque || f.Unparsed
+	if !applied && sees && len(v.answer.Masks) > 0 {
+		v.deny(ruleMask, "the target has masks, and this gateway cannot apply them yet")
+	}
+}
+
+// unseen judges a command that no policy speaks about and that cannot be seen whole.
+func (v *judgement) unseen(unparsed string) {
+	if len(v.denials)+len(v.holds)+len(v.allows) > 0 || !v.facts.Opaque && !v.facts.Unparsed {
+		return
+	}
+	rule, message := ruleOpaque, "the command runs something that cannot be seen"
+	if v.facts.Unparsed {
+		rule, message = ruleUnparsed, "the command cannot be parsed: "+v.facts.ParseError
+	}
+	switch unparsed {
+	case resources.VerdictAllow:
+	case resources.VerdictHold:
+		v.hold(rule, message, nil)
+	default:
+		v.deny(rule, message)
+	}
+}
+
+// done combines: deny beats hold beats allow.
+func (v *judgement) done() *schemas.VerdictAnswer {
+	a := v.answer
+	switch {
+	case len(v.denials) > 0:
+		a.Outcome, a.Reasons = schemas.Outcome_OUTCOME_DENY, v.denials
+	case len(v.holds) > 0:
+		a.Outcome, a.Reasons = schemas.Outcome_OUTCOME_HOLD, v.holds
+		approval, err := v.need.MarshalVT()
+		if err != nil {
+			return failed("the approval could not be written")
+		}
+		a.Approval = approval
+		v.reuse(schemas.Reuse_REUSE_EXACT) // an approval is of the exact text
+	default:
+		a.Reasons = v.allows
+	}
+	return a
+}
