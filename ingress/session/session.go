@@ -65,6 +65,7 @@ type Session struct {
 	mu      sync.Mutex
 	resumed chan struct{} // non-nil while paused; closed by resume
 	notify  func(message string)
+	onStop  func()
 	closed  bool
 }
 
@@ -99,7 +100,24 @@ func (s *Session) Stop(e End) {
 	s.once.Do(func() {
 		s.why = e
 		close(s.done)
+		s.mu.Lock()
+		f := s.onStop
+		s.mu.Unlock()
+		if f != nil {
+			f()
+		}
 	})
+}
+
+// OnStop sets what is called, once, when the session must end, so that nobody has to wait for
+// Done. It is called at once if that has happened. It must not block.
+func (s *Session) OnStop(f func()) {
+	s.mu.Lock()
+	s.onStop = f
+	s.mu.Unlock()
+	if s.Err() != nil {
+		f()
+	}
 }
 
 // Err returns an error for the user once the session must end, else nil.

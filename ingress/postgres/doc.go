@@ -1,0 +1,54 @@
+// Package postgres is the gateway for PostgreSQL's frontend/backend protocol, versions 3.0 and
+// 3.2. Clients connect with what they have (psql, drivers, pg_dump) and see a PostgreSQL server;
+// the target sees an ordinary client with the target's own credential.
+//
+// References: PostgreSQL's "Frontend/Backend Protocol" (message flow, message formats, SASL),
+// "Database Connection Control Functions" (sslmode, channel_binding), RFC 5802, RFC 7677, RFC 5929.
+//
+//	client                       front | back                    log, enforcer        target
+//	  | SSLRequest, Startup, SCRAM |   |                                |                |
+//	  |--------------------------->|   | access, Opened --------------->| ack            |
+//	  |                            |   | SSLRequest, Startup, SCRAM, search_path?------->|
+//	  |<-- AuthenticationOk, ParameterStatus, BackendKeyData (made up), ReadyForQuery ---|
+//	  | Parse Bind Execute … Sync  |   |                                |                |
+//	  |--------------------------->| decide each text ----------------->| verdict        |
+//	  |                            | Command, Verdict … one commit ---->| ack            |
+//	  |                            |-- expect answers -->|              |                |
+//	  |                            |------------------------------ the batch, unaltered ->|
+//	  |                            |   |<------------------------ rows, tags, errors -----|
+//	  |                            |   | Columns, Rows, Result -------->|                |
+//	  |<--------------------------------| the same bytes                |                |
+//
+// The front reads the client and is the only one to write to the target; the back reads the
+// target. They share a queue of expected answers, by which each answer finds its command.
+//
+// # What is recorded
+//
+// Each simple query, each Execute with its text and parameters, each Parse and Bind that no
+// Execute follows in the same batch; rows and COPY data as the client gets them; COPY data from
+// the client before the target does; results with tag, rows, bytes, duration and error; notices,
+// notifications, and parameters that change. A command that the target skipped because something
+// before it in the pipeline failed has a result that says so.
+//
+// # What is refused
+//
+// A command that policy denies fails as an error of its own would have made it: in its place goes
+// one that certainly fails and does nothing, so that the target itself aborts the transaction,
+// skips to the Sync and reports its true status; the target's error is replaced by SQLSTATE 42501
+// with the policies' reasons. What follows a refused message up to the Sync is not sent at all.
+//
+// Refused in the same way: function calls by the fast path (0A000), malformed messages (08P01),
+// names of statements (26000) and portals (34000) that the gateway has not judged, such as a
+// portal of a cursor that SQL declared. Refused at the start: replication, startup parameters
+// and options other than a known few, GSS encryption (answered N), protocols other than 3.
+// A message of another type, or one in the middle of COPY data, ends the session.
+//
+// # Limits of what is followed
+//
+// Statements share their names with SQL's PREPARE, which is followed by what the enforcer says of
+// each command. A PREPARE hidden in code that the enforcer calls opaque is not: a policy that
+// lets opaque code run lets it redefine names.
+//
+// The target's text of an error passes unaltered, masks are not built yet (a verdict that asks
+// for one is a denial), and neither are holds (a denial that says so).
+package postgres
