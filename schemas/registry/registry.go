@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,6 +104,14 @@ func (r *Registry) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
+}
+
+// Resources returns every resource as it is now, their revision, and a channel that is closed once
+// they may no longer be current.
+func (r *Registry) Resources() ([]*resources.Resource, schemas.Revision, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.snapshot.resources)), r.snapshot.Revision, r.changed
 }
 
 // Ready returns once the snapshot holds everything that was on CONTROL when Run began.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -36,12 +37,11 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demo{c: c, dir: dir}
 	d.say("Starting a throwaway PostgreSQL …")
-	target, err := postgrestest.Start(ctx, postgrestest.Config{})
-	if err != nil {
+	if d.target, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256"}); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	defer func() { err = errors.Join(err, target.Stop()) }()
-	if d.target, err = d.fill(ctx, target); err != nil {
+	defer func() { err = errors.Join(err, d.target.Stop()) }()
+	if err := d.fill(ctx); err != nil {
 		return err
 	}
 	return d.with(ctx, d.story)
@@ -50,7 +50,7 @@ func Run(ctx context.Context, c Config) (err error) {
 type demo struct {
 	c      Config
 	dir    string
-	target postgrestest.Address
+	target *postgrestest.Server
 	config *config.Config
 	server *server.Main
 	client *client.Client
@@ -97,11 +97,12 @@ func (d *demo) with(ctx context.Context, do func(context.Context) error) error {
 // configure writes what an operator would: a configuration and a file of resources.
 func (d *demo) configure() error {
 	resources := filepath.Join(d.dir, "resources.yaml")
-	text := strings.NewReplacer("ADDRESS", d.target.Host, "USER", d.target.User).Replace(declared)
+	password := filepath.Join(d.dir, "password")
+	text := strings.NewReplacer("ADDRESS", d.target.Address(), "USER", d.target.User, "PASSWORD", password).Replace(declared)
 	if err := os.WriteFile(resources, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write resources: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "password"), []byte(d.target.Password), 0o600); err != nil {
+	if err := os.WriteFile(password, []byte(d.target.Password), 0o600); err != nil {
 		return fmt.Errorf("write credential: %w", err)
 	}
 	listen := "{web: \"127.0.0.1:0\", postgres: \"127.0.0.1:0\"}"
@@ -131,7 +132,33 @@ func free(address string) string {
 	return address
 }
 
-// declared is what the demo protects and how. The password file stands beside it.
+// fill makes a database with sample customers.
+func (d *demo) fill(ctx context.Context) error {
+	for _, one := range []struct{ database, statements string }{
+		{"postgres", "CREATE DATABASE orders"},
+		{"orders", sample},
+	} {
+		c := exec.CommandContext(ctx, "psql", "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", d.target.DSN(one.database), "-c", one.statements)
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("fill the sample database: %w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// sample is what the demo's database holds: computing's pioneers, with cards that are test numbers.
+const sample = `
+CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL, card text, since date NOT NULL);
+INSERT INTO customers VALUES
+  (1, 'Ada Lovelace',     'ada@example.com',     '4111 1111 1111 1111', '2024-12-10'),
+  (2, 'Grace Hopper',     'grace@example.com',   '5555 5555 5555 4444', '2025-01-01'),
+  (3, 'Edsger Dijkstra',  'edsger@example.com',  NULL,                  '2025-05-11'),
+  (4, 'Barbara Liskov',   'barbara@example.com', '3782 822463 10005',   '2025-11-07'),
+  (5, 'Alan Turing',      'alan@example.com',    '6011 1111 1111 1117', '2026-06-23');
+CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers, item text NOT NULL, cents int NOT NULL);
+INSERT INTO orders VALUES (1, 1, 'Difference engine, part 17', 129900), (2, 2, 'Nanosecond of wire', 300), (3, 4, 'Substitute', 4200);`
+
+// declared is what the demo protects and how.
 const declared = `apiVersion: sallyport/v1
 kind: Target
 metadata: {name: orders, labels: {env: demo}}

@@ -82,7 +82,7 @@ func (p searchProjection) Name() string { return "search" }
 func (p searchProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
 	r, err := p.s.Rebuild(ctx)
 	return replay.RebuildReport{
-		Projection: p.Name(), Entries: uint64(r.Entries), Equal: r.Equal, Differences: r.Differences, Appended: r.Appended,
+		Projection: p.Name(), Entries: uint64(r.Entries), Equal: r.Equal, Differences: r.Differences, Appended: int(r.Appended),
 	}, err
 }
 

@@ -169,6 +169,23 @@ func (m *Main) startServices(g *errgroup.Group, ctx context.Context) {
 	}
 }
 
+func (m *Main) runEnforcer(ctx context.Context) error {
+	if err := m.registry.Ready(ctx); err != nil {
+		return err
+	}
+	e, err := enforcer.New(enforcer.Config{Log: m.log, Resources: m.registry, Logger: m.logger, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	stop, err := e.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
+
 func named(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -9,7 +9,9 @@ type Services struct {
 }
 
 // Everything is `sallyport up`.
-func Everything() Services { return Services{Gateway: true, Enforcer: true, Replay: true, Search: true} }
+func Everything() Services {
+	return Services{Gateway: true, Enforcer: true, Replay: true, Search: true}
+}
 
 // Only is one service alone. Search serves its part of the API itself, so it brings the web
 // listener along.

@@ -1,0 +1,236 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"sallyport/cmd/internal/api"
+)
+
+// alice is the sample engineer.
+const (
+	alice      = "alice@example.com"
+	aliceGroup = "eng"
+)
+
+// patience is how long a step may take to be seen.
+const patience = 30 * time.Second
+
+// story runs each step, shows it, and checks that it was seen. Then it stays, unless told not to.
+func (d *demo) story(ctx context.Context) error {
+	token, err := d.token(ctx, api.NewToken{User: alice, Groups: []string{aliceGroup}, TTL: "8h"})
+	if err != nil {
+		return err
+	}
+	steps := []struct {
+		title string
+		run   func(context.Context, string) error
+	}{
+		{"alice reads her customers, with her own psql and a token instead of a password", d.reads},
+		{"alice tries to drop the table", d.drops},
+		{"somebody searches for what happened to customers", d.searches},
+		{"the recording is whole and unaltered", d.proves},
+	}
+	for i, step := range steps {
+		d.say("\n%d. %s", i+1, step.title)
+		stepCtx, cancel := context.WithTimeout(ctx, patience)
+		err := step.run(stepCtx, token.Token)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i+1, step.title, err)
+		}
+	}
+	if d.c.Once {
+		d.say("\nEvery step was seen.")
+		return nil
+	}
+	return d.stay(ctx, token.Token)
+}
+
+// stay prints what to paste and waits.
+func (d *demo) stay(ctx context.Context, token string) error {
+	link, err := d.token(ctx, api.NewToken{User: alice, Groups: []string{aliceGroup}, TTL: "10m", SignIn: true})
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(d.server.Address("postgres"))
+	if err != nil {
+		return fmt.Errorf("address of the gateway: %w", err)
+	}
+	d.say("\nYour turn. In another terminal:\n")
+	d.say("    PGPASSWORD=%s psql \"host=%s port=%s user=%s dbname=orders\"", token, host, port, alice)
+	d.say("\nand in a browser (the link signs you in, once):\n\n    %s", link.Link)
+	d.say("\nTry: SELECT * FROM customers;   DELETE FROM customers;   and watch the session live in the browser.")
+	d.say("\nPress Ctrl-C to end; everything is thrown away.")
+	<-ctx.Done()
+	d.say("\nEnding …")
+	return nil
+}
+
+func (d *demo) token(ctx context.Context, in api.NewToken) (*api.TokenMade, error) {
+	made := new(api.TokenMade)
+	if err := d.client.Do(ctx, "POST", "/tokens", nil, in, made); err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
+	}
+	return made, nil
+}
+
+// psql runs statements through the gateway with the real client, shows what it said, and returns it.
+func (d *demo) psql(ctx context.Context, token string, statements ...string) (string, error) {
+	host, port, err := net.SplitHostPort(d.server.Address("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("address of the gateway: %w", err)
+	}
+	args := []string{"--no-psqlrc", "-P", "pager=off", fmt.Sprintf("host=%s port=%s user=%s dbname=orders application_name=psql", host, port, alice)}
+	for _, s := range statements {
+		args = append(args, "-c", s)
+		d.say("   orders=> %s", s)
+	}
+	command := exec.CommandContext(ctx, "psql", args...)
+	command.Env = append(os.Environ(), "PGPASSWORD="+token)
+	out, err := command.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		fmt.Fprint(d.c.Out, "   "+line)
+	}
+	if err != nil && command.ProcessState == nil {
+		return "", fmt.Errorf("run psql: %w", err) // not: psql ran and reported an error
+	}
+	return string(out), nil
+}
+
+func (d *demo) reads(ctx context.Context, token string) error {
+	out, err := d.psql(ctx, token, "SELECT id, name, email FROM customers ORDER BY id LIMIT 3;")
+	if err != nil {
+		return err
+	}
+	return expect(out, "Ada Lovelace", "(3 rows)")
+}
+
+func (d *demo) drops(ctx context.Context, token string) error {
+	out, err := d.psql(ctx, token, "DROP TABLE customers;", "SELECT count(*) AS still_there FROM customers;")
+	if err != nil {
+		return err
+	}
+	return expect(out, "ERROR:", "destructive SQL needs a DBA", "still_there", "(1 row)")
+}
+
+func expect(out string, wanted ...string) error {
+	for _, w := range wanted {
+		if !strings.Contains(out, w) {
+			return fmt.Errorf("%q was to be seen, and was not, in:\n%s", w, out)
+		}
+	}
+	return nil
+}
+
+// hit is what the story looks at of a search hit.
+type hit struct {
+	Session   string `json:"session"`
+	Number    uint64 `json:"number"`
+	Principal string `json:"principal"`
+	Verdict   string `json:"verdict"`
+	Field     string `json:"field"`
+	Link      string `json:"link"`
+}
+
+// searches waits until both statements can be found, and opens the link of the refused one.
+func (d *demo) searches(ctx context.Context, _ string) error {
+	query := "customers who:" + alice + " field:command"
+	d.say("   $ sallyport search '%s'", query)
+	var denied, allowed *hit
+	for denied == nil || allowed == nil {
+		hits, err := d.search(ctx, query)
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			switch h.Verdict {
+			case "deny":
+				denied = &h
+			case "allow":
+				allowed = &h
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("the search did not find both statements: %w", err)
+		}
+	}
+	d.say("   allowed: http://%s%s", d.server.Address("web"), allowed.Link)
+	d.say("   refused: http://%s%s", d.server.Address("web"), denied.Link)
+	return d.replays(ctx, denied)
+}
+
+func (d *demo) search(ctx context.Context, query string) ([]hit, error) {
+	var answer struct {
+		Hits []hit `json:"hits"`
+	}
+	err := d.client.Do(ctx, "GET", "/search", url.Values{"q": {query}, "limit": {"100"}}, nil, &answer)
+	return answer.Hits, err
+}
+
+// pause is the time between two looks at something that is about to happen.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}
+
+// replays reads the entries that the link leads to.
+func (d *demo) replays(ctx context.Context, h *hit) error {
+	var answer struct {
+		Entries []json.RawMessage `json:"entries"`
+	}
+	q := url.Values{"from": {fmt.Sprint(h.Number)}, "limit": {"3"}}
+	if err := d.client.Do(ctx, "GET", "/sessions/"+h.Session+"/entries", q, nil, &answer); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	return expect(string(bytes.Join(rawBytes(answer.Entries), nil)), "DROP TABLE customers", `"deny"`, "no-destructive-sql")
+}
+
+func rawBytes(raw []json.RawMessage) [][]byte {
+	out := make([][]byte, len(raw))
+	for i, r := range raw {
+		out[i] = r
+	}
+	return out
+}
+
+// proves checks every session that is closed by now.
+func (d *demo) proves(ctx context.Context, _ string) error {
+	body, err := d.client.Stream(ctx, "GET", "/verify", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	decoder, n := json.NewDecoder(body), 0
+	for decoder.More() {
+		var r struct {
+			Session  string   `json:"session"`
+			Entries  uint64   `json:"entries"`
+			Problems []string `json:"problems"`
+		}
+		if err := decoder.Decode(&r); err != nil {
+			return fmt.Errorf("read the proof: %w", err)
+		}
+		if len(r.Problems) > 0 {
+			return fmt.Errorf("session %s is damaged: %s", r.Session, strings.Join(r.Problems, "; "))
+		}
+		n++
+		d.say("   session %s: %d entries, whole", r.Session, r.Entries)
+	}
+	if n < 2 {
+		return fmt.Errorf("%d sessions were proven, want 2", n)
+	}
+	return nil
+}
