@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"sallyport/schemas/journal"
 	"sallyport/schemas/journal/journaltest"
 )
@@ -27,4 +25,28 @@ func quick(c *journal.Config) {
 	c.LeaseTTL = 2 * time.Second
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestLocked: a directory belongs to one process, and within it to one log.
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	l := journaltest.OpenConfig(t, journal.Config{Dir: dir})
+	if _, err := journal.Open(t.Context(), journal.Config{Dir: dir}); err == nil {
+		t.Fatal("a log was opened twice")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	journaltest.OpenConfig(t, journal.Config{Dir: dir})
+}
+
+func TestConfigErrors(t *testing.T) {
+	for _, c := range []journal.Config{
+		{}, {Dir: t.TempDir(), Sync: "never"}, {Dir: t.TempDir(), LeaseTTL: time.Millisecond},
+		{Dir: t.TempDir(), Replicas: 3}, {Dir: t.TempDir(), MaxPending: -1}, {URL: "nats://127.0.0.1:1"},
+		{Dir: "/dev/null/log"},
+	} {
+		if l, err := journal.Open(t.Context(), c); err == nil {
+			t.Errorf("%+v was opened", c)
+			_ = l.Close()
+		}
+	}
+}
