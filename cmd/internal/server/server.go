@@ -103,7 +103,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 // open binds every address and opens the log, so that what cannot work fails at once.
 func (m *Main) open(ctx context.Context) error {
 	c := m.config
-	for _, dir := range []string{c.DataDir, filepath.Dir(c.KeyFile(""))} {
+	for _, dir := range []string{c.DataDir, filepath.Dir(c.KeyFile("digest"))} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make data directory: %w", err)
 		}

@@ -61,7 +61,7 @@ func (r *readSide) mount(mux *http.ServeMux) {
 		r.replay.Mount(mux)
 	}
 	if r.search != nil {
-		mux.Handle("GET /api/v1/search", r.search.Handler())
+		mux.Handle("GET /api/v1/search", http.StripPrefix("/api/v1", r.search.Handler()))
 	}
 }
 
