@@ -5,7 +5,9 @@ import { isProblem } from './outcome'
 import { Timeline, type ByteChunk, type CommandStep, type RowChunk, type Step } from './timeline'
 
 const page = 500 // entries of a request
-const near = 3000 // entries up to the end that are streamed and not paged
+const near = 2000 // entries up to the end that are streamed and not paged
+const tail = 400 // entries shown of a long session that is watched live
+const much = 16 << 20 // bytes of a session that are not streamed at once
 const lead = 200 // entries loaded before a deep link
 const keep = 20_000 // steps in memory
 
@@ -63,9 +65,10 @@ export class Player {
   // show makes sure that an entry is loaded.
   async show(at: number) {
     if (at > 0 && at >= this.low && at <= this.high) return
-    let from = at > 0 ? Math.max(1, at - lead) : 1
-    if (at === 0 && this.open) from = Math.max(1, this.last - near)
-    if (at > 0 && at <= near) from = 1
+    const heavy = !this.open && (this.session?.bytes_out ?? 0) >= much
+    let from = 1
+    if (at > 0 && (heavy || this.last > near)) from = Math.max(1, at - lead)
+    if (at === 0 && this.open && this.last > near) from = this.last - tail
     // A short way ahead the window grows; everything else starts it anew.
     if (at > this.high && at - this.high <= near && this.high > 0) {
       while (this.high < at && this.connection === 'paged') if (!(await this.forward())) break
@@ -77,7 +80,7 @@ export class Player {
     this.low = from
     this.high = from - 1
     this.connection = 'loading'
-    if (this.last - from <= near) {
+    if (!heavy && this.last - from <= near) {
       this.connect()
       return
     }
@@ -199,7 +202,7 @@ export class Player {
     }
   }
 
-  // draw shows changes with the next frame, and at most one frame's worth at a time.
+  // draw shows changes: of the tail with the next frame, of history a few times a second.
   private draw() {
     if (this.drawing) return
     this.drawing = true
@@ -207,7 +210,7 @@ export class Player {
       this.drawing = false
       this.version++
     }
-    if (document.hidden) this.later(go, 250)
+    if (this.connection !== 'live' || document.hidden) this.later(go, 60)
     else requestAnimationFrame(go)
   }
 
