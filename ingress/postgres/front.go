@@ -31,14 +31,11 @@ func (r *relay) readClient(ctx context.Context) error {
 		if err := r.step(ctx); err != nil {
 			return err
 		}
-		if f.rest > 0 {
-			continue
-		}
-		typ, size, ok, err := f.in.head()
+		typ, _, ok, err := f.in.head()
 		if err != nil {
 			return fatal("08P01", "invalid message length")
 		}
-		if ok && typ == copyData && size-1 <= r.limits.ClientMessage {
+		if f.rest > 0 || !ok || typ == copyData {
 			continue
 		}
 		typ, raw, err := f.in.next(r.limits.ClientMessage)
