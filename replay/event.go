@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -66,8 +67,11 @@ func (e *event) encode(source string) ([]byte, error) {
 	return data, nil
 }
 
+// known stands in for a name that is not there, where OCSF or CloudEvents want one.
+func known(name string) string { return cmp.Or(name, "unknown") }
+
 func user(p *schemas.Principal) *ocsfUser {
-	u := &ocsfUser{Name: p.GetName(), TypeID: typeUser, CredentialUID: p.GetTokenId()}
+	u := &ocsfUser{Name: known(p.GetName()), TypeID: typeUser, CredentialUID: p.GetTokenId()}
 	if p.GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		u.TypeID = typeService
 	}

@@ -13,7 +13,7 @@ import (
 func controlEvent(sequence uint64, c *schemas.Control, opened func(session string) (*schemas.Opened, error)) (*event, error) {
 	e := &event{id: fmt.Sprintf("control.%d", sequence), at: nanos(c.GetAt()), log: schemas.Controls}
 	e.data.StatusID = success
-	by := &ocsfActor{User: &ocsfUser{Name: c.GetBy(), TypeID: typeUser}}
+	by := &ocsfActor{User: &ocsfUser{Name: known(c.GetBy()), TypeID: typeUser}}
 	switch k := c.GetKind().(type) {
 	case *schemas.Control_SignIn:
 		e.signIn(k.SignIn)
@@ -54,7 +54,7 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 }
 
 func (e *event) entity(area, what string, c class, of ocsfEntity) {
-	e.area, e.what, e.class, e.about, e.data.Entity = area, what, c, of.UID, &of
+	e.area, e.what, e.class, e.about, e.data.Entity = area, what, c, known(of.UID), &of
 }
 
 // of says which target a session is on; a session that is not on the log has none.
@@ -76,7 +76,7 @@ func (e *event) tokenCreated(t *schemas.TokenCreated) {
 
 func (e *event) signIn(s *schemas.SignIn) {
 	e.area, e.what, e.class = "identity", "signed_in", classLogon
-	e.protocol, e.target, e.about = s.GetProtocol(), s.GetTarget(), s.GetPrincipal().GetName()
+	e.protocol, e.target, e.about = s.GetProtocol(), s.GetTarget(), known(s.GetPrincipal().GetName())
 	d, word := &e.data, "signed in"
 	if !s.GetSucceeded() {
 		e.what, word = "sign_in_failed", "failed to sign in"

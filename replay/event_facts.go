@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -53,7 +54,7 @@ func (t *told) event(l journal.Located, area, what string, c class) *event {
 	}
 	e.data.Metadata.CorrelationUID = string(t.id)
 	e.data.SrcEndpoint = endpoint(o.GetClientAddress())
-	e.data.DstEndpoint = &ocsfEndpoint{Name: o.GetTarget(), SvcName: o.GetProtocol()}
+	e.data.DstEndpoint = &ocsfEndpoint{Name: known(o.GetTarget()), SvcName: o.GetProtocol()}
 	e.data.Unmapped = &unmapped{Protocol: o.GetProtocol(), TargetLabels: o.GetTargetLabels(), UpstreamUser: o.GetUpstreamUser(), Run: o.GetRun().GetId()}
 	return e
 }
@@ -79,7 +80,7 @@ func (t *told) openedEvent(e *event) *event {
 func (t *told) closedEvent(e *event, c *schemas.Closed) *event {
 	o, d := t.opened, &e.data
 	d.StatusID, d.StatusCode, d.StatusDetail = success, c.GetReason(), c.GetMessage()
-	d.User, d.Session, d.Service = user(o.GetPrincipal()), t.session(), &ocsfEntity{Name: o.GetTarget()}
+	d.User, d.Session, d.Service = user(o.GetPrincipal()), t.session(), &ocsfEntity{Name: known(o.GetTarget())}
 	d.Message = fmt.Sprintf("%s left %s: %s", o.GetPrincipal().GetName(), o.GetTarget(), c.GetReason())
 	if !t.at.IsZero() {
 		d.Duration = max(0, e.at.Sub(t.at).Milliseconds())
@@ -98,12 +99,12 @@ func (t *told) closedEvent(e *event, c *schemas.Closed) *event {
 func (t *told) about(e *event, number uint64) *schemas.Command {
 	o, d, c := t.opened, &e.data, t.commands[number]
 	d.Actor = &ocsfActor{User: user(o.GetPrincipal()), Session: t.session(), AppName: o.GetClientName()}
-	d.Database = &ocsfEntity{Name: o.GetDatabase(), Type: o.GetProtocol()}
-	if d.Database.Name == "" {
-		d.Database.Name = o.GetTarget()
-	}
+	d.Database = &ocsfEntity{Name: cmp.Or(o.GetDatabase(), known(o.GetTarget())), Type: o.GetProtocol()}
 	d.TypeID = datastoreDatabase
 	d.QueryInfo = &ocsfQuery{UID: fmt.Sprintf("%s.%d", t.id, number), DatastoreQuery: c.GetText()}
+	if c.GetSql().GetUnparsed() { // nobody could look for secrets in it
+		d.QueryInfo.DatastoreQuery = ""
+	}
 	d.Unmapped.Command, d.Unmapped.CommandKind, d.Unmapped.CommandDigest = number, commandKind(c.GetKind()), digest(c.GetDigest())
 	d.Unmapped.TextSize, d.Unmapped.SQL = c.GetTextSize(), sql(c.GetSql())
 	return c
@@ -126,7 +127,7 @@ func (t *told) verdictEvent(l journal.Located, v *schemas.Verdict) *event {
 	said := verdict(v)
 	d.Unmapped.Reasons, d.Unmapped.Masks, d.Unmapped.Revision = said.Reasons, said.Masks, said.Revision
 	if len(said.Reasons) > 0 {
-		d.Policy = &ocsfEntity{Name: said.Reasons[0].Policy}
+		d.Policy = &ocsfEntity{Name: known(said.Reasons[0].Policy)}
 		d.StatusDetail = said.Reasons[0].Message
 	}
 	d.Message = fmt.Sprintf("a command of %s on %s was %s", t.opened.GetPrincipal().GetName(), t.opened.GetTarget(), what)

@@ -1,0 +1,36 @@
+// Package events describes the public events: CloudEvents 1.0 in their JSON form, whose data is an
+// OCSF 1.8 object. A JSON Schema (2020-12) for each type is embedded; its $id is what the event
+// names as its dataschema.
+//
+// The subject of an event on the stream EVENTS is
+// sallyport.event.<area>.<what>.<protocol>.<target>, its type sallyport.<area>.<what>.v1. Its id is
+// stable: an entry of a session is <session>.<number>, a control fact control.<sequence>, so a
+// rebuild makes the same event again and a consumer can tell a repeat.
+//
+//	type                       OCSF class                       derived from
+//	session.opened             3003 Authorize Session, Assign   Opened
+//	session.closed             3002 Authentication, Logoff      Closed
+//	session.viewed             3004 Entity Management, Read     Viewed
+//	session.kill_requested     3004 Entity Management, Other    Killed
+//	command.allowed            6005 Datastore Activity, Query   Verdict
+//	command.denied             6005 Datastore Activity, Query   Verdict
+//	command.held               6005 Datastore Activity, Query   Verdict
+//	command.finished           6005 Datastore Activity, Query   Result
+//	identity.signed_in         3002 Authentication, Logon       SignIn
+//	identity.sign_in_failed    3002 Authentication, Logon       SignIn
+//	identity.token_created     3004 Entity Management, Create   TokenCreated
+//	identity.token_revoked     3004 Entity Management, Delete   TokenRevoked
+//	resource.applied           3004 Entity Management, Other    ResourceApplied
+//	resource.deleted           3004 Entity Management, Delete   ResourceDeleted
+//	run.opened                 3004 Entity Management, Create   RunOpened
+//
+// Verdicts use OCSF's security_control profile: action_id and disposition_id are Allowed and
+// Allowed, Denied and Blocked, or, for held, Unknown and Delayed. What OCSF has no place for is in
+// unmapped. Fields are added compatibly; a change of meaning is a new version of the type.
+//
+// Readers get one attribute more than is stored: sequence, the CloudEvents extension, which is the
+// cursor.
+//
+// References: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md,
+// https://schema.ocsf.io/1.8.0/.
+package events
