@@ -26,12 +26,13 @@ type batch struct {
 	records map[string]*record
 	bytes   int
 	at      Position
+	mark    int64
 }
 
 // apply adds messages of one stream, in their order, to the store. Those that it already holds
 // are left out. With caughtUp, head is where the stream was known to end before.
 func (s *store) apply(ctx context.Context, c *Config, ms []journal.Message) error {
-	b := &batch{store: s, log: c.Log, logger: c.Logger, records: map[string]*record{}, at: s.position}
+	b := &batch{store: s, log: c.Log, logger: c.Logger, records: map[string]*record{}, at: s.position, mark: s.mark}
 	for _, m := range ms {
 		if m.Sequence <= *b.at.of(m.Stream) {
 			continue
@@ -41,6 +42,9 @@ func (s *store) apply(ctx context.Context, c *Config, ms []journal.Message) erro
 			return err
 		}
 		*b.at.of(m.Stream) = m.Sequence
+		if m.Stream == schemas.Facts {
+			b.mark = m.Time.UnixNano()
+		}
 		if b.bytes += len(m.Data); len(b.records) >= maxBatch || b.bytes >= maxBatchBytes {
 			if err := b.commit(); err != nil {
 				return err
@@ -57,14 +61,18 @@ func (s *store) advance(stream schemas.Stream, position uint64) error {
 		return nil
 	}
 	*at.of(stream) = position
-	return s.commit(nil, at)
+	mark := s.mark
+	if stream == schemas.Facts {
+		mark = 0 // there is no message there
+	}
+	return s.commit(nil, at, mark)
 }
 
 func (b *batch) commit() error {
 	if b.at == b.store.position {
 		return nil
 	}
-	err := b.store.commit(b.records, b.at)
+	err := b.store.commit(b.records, b.at, b.mark)
 	b.records, b.bytes = map[string]*record{}, 0
 	return err
 }
@@ -76,11 +84,14 @@ func (b *batch) message(ctx context.Context, m journal.Message) error {
 	if !ok {
 		return nil
 	}
-	_, entries, err := journal.Decode(m)
+	env, entries, err := journal.Decode(m)
 	if err != nil {
 		b.store.skipped++
 		b.logger.Error("message is not searchable", "stream", m.Stream, "sequence", m.Sequence, "error", err)
 		return nil
+	}
+	if m.Stream == schemas.Frames {
+		b.follow(id, env)
 	}
 	for _, l := range entries {
 		if err := b.entry(ctx, id, l); err != nil {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -30,17 +33,73 @@ type stream struct {
 	tails   map[schemas.Channel][]byte // end of the last Bytes, from its last line on
 }
 
+// frames is what is remembered of the frames of a session.
+type frames struct {
+	from     uint64 // every frame since this number was seen
+	dropped  uint64 // no more is known of commands up to this one
+	commands map[uint64]*stream
+}
+
+// maxCommands is how many commands of a session can take turns before the log has to be read.
+const maxCommands = 16
+
+// follow notes where we began to see the frames of a session. The first message of a subject is
+// the one that has none before it.
+func (b *batch) follow(id schemas.SessionID, env *schemas.Envelope) {
+	if _, ok := b.store.frames.get(id); ok {
+		return
+	}
+	f := &frames{from: env.Number, commands: map[uint64]*stream{}}
+	if len(env.Previous) == 0 {
+		f.from = 0
+	}
+	b.store.frames.put(id, f)
+}
+
+func (f *frames) put(command uint64, s *stream) {
+	f.commands[command] = s
+	if len(f.commands) <= maxCommands {
+		return
+	}
+	oldest := slices.Min(slices.Collect(maps.Keys(f.commands)))
+	delete(f.commands, oldest)
+	f.dropped = max(f.dropped, oldest)
+}
+
+// knows reports whether all that there was of a command's frames is remembered.
+func (f *frames) knows(command uint64) bool {
+	return command >= f.from && (command > f.dropped || f.dropped == 0)
+}
+
 func (b *batch) columns(id schemas.SessionID, c *schemas.Columns) {
-	b.store.streams.put(streamKey{id, c.Command}, &stream{columns: c.Columns})
+	if f, ok := b.store.frames.get(id); ok {
+		f.put(c.Command, &stream{columns: c.Columns})
+	}
 }
 
 // stream returns the state of a command's frames before number. What is not remembered, after a
-// restart or in the middle of very many commands, is worked out from the log.
+// restart or in the middle of very many sessions, is worked out from the log.
 func (b *batch) stream(ctx context.Context, id schemas.SessionID, command, number uint64) (*stream, error) {
-	k := streamKey{id, command}
-	if s, ok := b.store.streams.get(k); ok {
+	f, ok := b.store.frames.get(id)
+	if !ok {
+		return nil, fmt.Errorf("frames of session %s on the wrong stream", id)
+	}
+	if s, ok := f.commands[command]; ok {
 		return s, nil
 	}
+	if f.knows(command) {
+		s := &stream{}
+		f.put(command, s)
+		return s, nil
+	}
+	s, err := b.readStream(ctx, id, command, number)
+	if err == nil {
+		f.put(command, s)
+	}
+	return s, err
+}
+
+func (b *batch) readStream(ctx context.Context, id schemas.SessionID, command, number uint64) (*stream, error) {
 	s := &stream{}
 	err := b.log.ReadSession(ctx, id, journal.ReadOptions{From: max(command, 1)}, func(l located) error {
 		if l.Entry.Number >= number {
@@ -60,7 +119,6 @@ func (b *batch) stream(ctx context.Context, id schemas.SessionID, command, numbe
 	if err != nil && !errors.Is(err, errDone) && !errors.Is(err, journal.ErrNotFound) {
 		return nil, err
 	}
-	b.store.streams.put(k, s)
 	return s, nil
 }
 

@@ -55,12 +55,14 @@ func (s *Service) discard(st named) error {
 }
 
 func (s *Service) rebuild(ctx context.Context, next named) (Report, error) {
-	head, err := s.Written(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	if err := s.fill(ctx, next.store, head); err != nil {
-		return Report{}, err
+	for range 3 { // what is left for level, which holds indexing up, is what was written in the last round
+		head, err := s.Written(ctx)
+		if err != nil {
+			return Report{}, err
+		}
+		if err := s.fill(ctx, next.store, head); err != nil {
+			return Report{}, err
+		}
 	}
 	old, err := s.level(ctx, next.store)
 	if err != nil {

@@ -62,8 +62,8 @@ type Service struct {
 var errClosed = &schemas.Error{Code: schemas.CodeUnavailable, Message: "search is closed"}
 
 // Open opens the index in c.Dir, or makes an empty one. Searching works at once, on what was
-// indexed before; Run keeps up with the log.
-func Open(c Config) (*Service, error) {
+// indexed before; Run keeps up with the log. An index of another log is emptied.
+func Open(ctx context.Context, c Config) (*Service, error) {
 	if c.Dir == "" || c.Log == nil || c.Authorizer == nil {
 		return nil, errors.New("open search: directory, log and authorizer are needed")
 	}
@@ -82,6 +82,9 @@ func Open(c Config) (*Service, error) {
 		c.Logger.Warn("the search index could not be used and is built anew from the log", "error", why)
 	}
 	s.store, s.at = st, st.position
+	if err := s.checkLog(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -102,46 +105,24 @@ func (s *Service) Close() error {
 // Run indexes what is on the log and what comes, until ctx is done (it then returns nil) or the
 // index cannot be written. It can be run again.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.checkLog(ctx); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 2)
-	go func() { ended <- s.consume(ctx, schemas.Facts, s.at.Facts) }()
-	go func() { ended <- s.consume(ctx, schemas.Frames, s.at.Frames) }()
+	s.watch.Lock()
+	at := s.at
+	s.watch.Unlock()
+	go func() { ended <- s.consume(ctx, schemas.Facts, at.Facts) }()
+	go func() { ended <- s.consume(ctx, schemas.Frames, at.Frames) }()
 	first := <-ended
 	cancel()
 	return errors.Join(first, <-ended)
-}
-
-// checkLog empties an index that is ahead of the log: that is then another log.
-func (s *Service) checkLog(ctx context.Context) error {
-	head, err := s.Written(ctx)
-	if err != nil {
-		return err
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.store == nil {
-		return errClosed
-	}
-	if head.Reached(s.store.position) {
-		return nil
-	}
-	s.c.Logger.Warn("the search index is ahead of the log and is built anew", "index", s.store.position, "log", head)
-	st, err := s.freshBeside()
-	if err != nil {
-		return err
-	}
-	return s.replace(st)
 }
 
 // consume keeps the index up with one stream, from after position at.
 func (s *Service) consume(ctx context.Context, stream schemas.Stream, at uint64) error {
 	end, err := s.c.Log.Head(ctx, stream)
 	if err != nil {
-		return fmt.Errorf("head of %s: %w", stream, err)
+		return unlessDone(ctx, fmt.Errorf("head of %s: %w", stream, err))
 	}
 	c := journal.ConsumeConfig{Stream: stream, From: at + 1, Batch: maxBatch}
 	err = s.c.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
@@ -155,10 +136,18 @@ func (s *Service) consume(ctx context.Context, stream schemas.Stream, at uint64)
 		}
 		return s.add(ctx, stream, ms, end)
 	})
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("index %s: %w", stream, err)
+	if err != nil {
+		return unlessDone(ctx, fmt.Errorf("index %s: %w", stream, err))
 	}
 	return nil
+}
+
+// unlessDone is err, unless ctx is done and err only says so.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // factsFirst waits for the facts that came before the frames in hand: they say whose and of what

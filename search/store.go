@@ -25,15 +25,16 @@ var errFormat = errors.New("the index has another format")
 type store struct {
 	bleve    bleve.Index
 	position Position
+	mark     int64  // time of the message of FACTS at the position, to know the log again
 	skipped  uint64 // messages that could not be decoded, since the store was opened
 
 	records *cache[string, *record]
-	streams *cache[streamKey, *stream]
+	frames  *cache[schemas.SessionID, *frames]
 }
 
 const (
 	cachedRecords = 8192
-	cachedStreams = 1024
+	cachedFrames  = 2048
 )
 
 // boltTimeout bounds the wait for another process that has the same index open.
@@ -66,7 +67,7 @@ func newStore(b bleve.Index) *store {
 	return &store{
 		bleve:   b,
 		records: newCache[string, *record](cachedRecords),
-		streams: newCache[streamKey, *stream](cachedStreams),
+		frames:  newCache[schemas.SessionID, *frames](cachedFrames),
 	}
 }
 
@@ -84,17 +85,19 @@ func (s *store) readPosition() error {
 	}
 	switch len(p) {
 	case 0: // nothing was ever committed
-	case 16:
+	case 24:
 		s.position = Position{binary.BigEndian.Uint64(p), binary.BigEndian.Uint64(p[8:])}
+		s.mark = int64(binary.BigEndian.Uint64(p[16:]))
 	default:
 		return errFormat
 	}
 	return nil
 }
 
-func (p Position) bytes() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), p.Facts)
-	return binary.BigEndian.AppendUint64(b, p.Frames)
+func positionBytes(p Position, mark int64) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 24), p.Facts)
+	b = binary.BigEndian.AppendUint64(b, p.Frames)
+	return binary.BigEndian.AppendUint64(b, uint64(mark))
 }
 
 // load reads a record, nil when there is none.
@@ -121,7 +124,7 @@ func stored(d index.Document) []byte {
 }
 
 // commit writes records and the position in one atomic batch, and returns once it is on disk.
-func (s *store) commit(records map[string]*record, p Position) error {
+func (s *store) commit(records map[string]*record, p Position, mark int64) error {
 	b := s.bleve.NewBatch()
 	for _, r := range records {
 		d, err := r.document()
@@ -132,25 +135,19 @@ func (s *store) commit(records map[string]*record, p Position) error {
 			return fmt.Errorf("index document: %w", err)
 		}
 	}
-	b.SetInternal(keyPosition, p.bytes())
+	b.SetInternal(keyPosition, positionBytes(p, mark))
 	if err := s.bleve.Batch(b); err != nil {
 		s.forget()
 		return fmt.Errorf("write index: %w", err)
 	}
-	s.position = p
+	s.position, s.mark = p, mark
 	return nil
 }
 
 // forget drops what is remembered: after a failed commit it may be ahead of the index.
 func (s *store) forget() {
 	s.records.clear()
-	s.streams.clear()
+	s.frames.clear()
 }
 
 func (s *store) close() error { return s.bleve.Close() }
-
-// streamKey names the frames of one command.
-type streamKey struct {
-	session schemas.SessionID
-	command uint64
-}
