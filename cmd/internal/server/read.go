@@ -27,7 +27,7 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	projections := []replay.Projection{}
 	if m.services.Search {
 		var err error
-		r.search, err = search.Open(search.Config{
+		r.search, err = search.Open(ctx, search.Config{
 			Dir: filepath.Join(m.config.DataDir, "index"), Log: m.log, Authorizer: m.access, Logger: m.logger,
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"time"
 
@@ -37,7 +38,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	m.serveHTTP(ctx, g, socket, &http.Server{
-		Handler:     handler,
+		Handler:     withProfiles(handler),
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return api.Administrator(ctx) },
 	})
 	l, ok := m.listeners["web"]
@@ -53,6 +54,16 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	}
 	m.serveHTTP(ctx, g, l, &http.Server{Handler: handler})
 	return nil
+}
+
+// withProfiles adds Go's profiles, for the administrator alone.
+func withProfiles(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", next)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // mount adds what the read side answers.

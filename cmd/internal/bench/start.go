@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"sallyport/ingress/postgres/postgrestest"
+)
+
+// path is one way to the server.
+type path struct {
+	name     string
+	port     string
+	user     string
+	password string
+	database string
+}
+
+// bench holds what runs while it measures.
+type bench struct {
+	config
+	dir     string
+	server  *postgrestest.Server
+	started []*exec.Cmd
+	paths   []path
+}
+
+const (
+	direct    = "direct"
+	pgbouncer = "pgbouncer"
+	sallyport = "sallyport"
+	bulkRows  = 100_000
+	patience  = 30 * time.Second
+)
+
+func (b *bench) start(ctx context.Context) error {
+	var err error
+	if b.server, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256", Settings: []string{"max_connections = 200"}}); err != nil {
+		return err
+	}
+	p := path{name: direct, port: strconv.Itoa(b.server.Port), user: b.server.User, password: b.server.Password, database: "postgres"}
+	b.paths = append(b.paths, p)
+	if err := b.fill(ctx, p); err != nil {
+		return err
+	}
+	if err := b.startBouncer(ctx); err != nil {
+		return err
+	}
+	return b.startSallyport(ctx)
+}
+
+// fill makes pgbench's tables and the table that is read in bulk.
+func (b *bench) fill(ctx context.Context, p path) error {
+	if out, err := b.client(ctx, p, filepath.Join(b.server.Bin, "pgbench"), "-i", "-q", "-s", "1").CombinedOutput(); err != nil {
+		return fmt.Errorf("pgbench -i: %w: %s", err, out)
+	}
+	statement := fmt.Sprintf(`CREATE TABLE bulk AS SELECT i AS id, 'Customer number ' || i AS name, 'customer' || i || '@example.com' AS email,
+		lpad((i %% 1000)::text, 3, '0') || '-' || lpad((i %% 100)::text, 2, '0') || '-' || lpad((i %% 10000)::text, 4, '0') AS ssn, now() AS created
+		FROM generate_series(1, %d) i; VACUUM ANALYZE bulk`, bulkRows)
+	for _, s := range strings.Split(statement, "; ") {
+		if out, err := b.client(ctx, p, "psql", "-qc", s).CombinedOutput(); err != nil {
+			return fmt.Errorf("fill: %w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// client is a libpq program on a path.
+func (b *bench) client(ctx context.Context, p path, name string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGPORT="+p.port, "PGUSER="+p.user, "PGPASSWORD="+p.password,
+		"PGDATABASE="+p.database, "PGSSLMODE=disable", "PGAPPNAME=bench")
+	return c
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+func (b *bench) startBouncer(ctx context.Context) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	p := b.paths[0]
+	ini := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%s\nauth_type=scram-sha-256\n"+
+		"auth_file=%s/users\npool_mode=session\nmax_client_conn=200\ndefault_pool_size=100\nunix_socket_dir=\nignore_startup_parameters=extra_float_digits\n",
+		p.port, port, b.dir)
+	users := fmt.Sprintf("%q %q\n", p.user, p.password)
+	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "bouncer.ini"), []byte(ini), 0o644),
+		os.WriteFile(filepath.Join(b.dir, "users"), []byte(users), 0o644), os.Chmod(b.dir, 0o755)); err != nil {
+		return fmt.Errorf("configure pgbouncer: %w", err)
+	}
+	args := []string{"-q", filepath.Join(b.dir, "bouncer.ini")}
+	if os.Getuid() == 0 {
+		args = append([]string{"-u", "nobody"}, args...) // it refuses to be root
+	}
+	b.paths = append(b.paths, path{name: pgbouncer, port: port, user: p.user, password: p.password, database: p.database})
+	return b.launch(ctx, "/usr/sbin/pgbouncer", args, port)
+}
+
+// launch starts a server and waits until it accepts.
+func (b *bench) launch(ctx context.Context, name string, args []string, port string) error {
+	c := exec.Command(name, args...)
+	var said bytes.Buffer
+	c.Stdout, c.Stderr = &said, &said
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", filepath.Base(name), err)
+	}
+	b.started = append(b.started, c)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not accept: %w\n%s", filepath.Base(name), err, said.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+const resources = `apiVersion: sallyport/v1
+kind: Target
+metadata: {name: bench}
+spec:
+  protocol: postgres
+  address: 127.0.0.1:PORT
+  credential: {username: USER, password: {env: BENCH_PASSWORD}}
+  tls: {mode: disable}
+  postgres: {database: postgres}
+---
+apiVersion: sallyport/v1
+kind: Role
+metadata: {name: everybody}
+spec: {members: {users: [bench]}, targets: {names: [bench]}}
+---
+apiVersion: sallyport/v1
+kind: Policy
+metadata: {name: no-destructive-sql}
+spec:
+  targets: {names: [bench]}
+  when: command.sql.kinds.exists(k, k in ["DROP", "TRUNCATE"]) || command.sql.unfiltered_write
+  verdict: deny
+`
+
+// startSallyport starts the binary as an operator would, with everything on.
+func (b *bench) startSallyport(ctx context.Context) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	p := b.paths[0]
+	text := strings.NewReplacer("PORT", p.port, "USER", p.user).Replace(resources)
+	settings := fmt.Sprintf("data_dir: %s/data\nlisten: {web: \"127.0.0.1:0\", postgres: \"127.0.0.1:%s\"}\nresources: [%s/resources.yaml]\n", b.dir, port, b.dir)
+	file := filepath.Join(b.dir, "sallyport.yaml")
+	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "resources.yaml"), []byte(text), 0o600), os.WriteFile(file, []byte(settings), 0o600),
+		os.Setenv("BENCH_PASSWORD", p.password)); err != nil {
+		return fmt.Errorf("configure sallyport: %w", err)
+	}
+	if err := b.launch(ctx, b.binary, []string{"up", "--config", file}, port); err != nil {
+		return err
+	}
+	token, err := b.token(ctx, file)
+	if err != nil {
+		return err
+	}
+	b.paths = append(b.paths, path{name: sallyport, port: port, user: "bench", password: token, database: "bench"})
+	return nil
+}
+
+func (b *bench) token(ctx context.Context, file string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		out, err := exec.CommandContext(ctx, b.binary, "token", "create", "--config", file, "--user", "bench", "--ttl", "24h", "--json").Output()
+		if err == nil {
+			return decodeToken(out)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("make a token: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (b *bench) stop() error {
+	for _, c := range b.started {
+		_ = c.Process.Signal(syscall.SIGTERM)
+	}
+	for _, c := range b.started {
+		_ = c.Wait() // ended by the signal
+	}
+	if b.server == nil {
+		return nil
+	}
+	return b.server.Stop()
+}
+
+func decodeToken(out []byte) (string, error) {
+	var made struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(out, &made); err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	return made.Token, nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// workload is one thing to measure. Its value is milliseconds, or transactions a second.
+type workload struct {
+	name   string
+	unit   string // "ms": less is better; "tps": more is
+	run    func(ctx context.Context, p path) (float64, error)
+	versus string // what the aim is measured against
+}
+
+func (b *bench) workloads() []workload {
+	all := []workload{
+		b.pgbench("latency, 1 client, simple", "simple", 1),
+		b.pgbench("latency, 1 client, prepared", "prepared", 1),
+		b.pgbench("throughput, 8 clients, simple", "simple", 8),
+		b.pgbench("throughput, 8 clients, prepared", "prepared", 8),
+		b.bulk("100k rows, SELECT", "SELECT * FROM bulk"),
+		b.bulk("100k rows, COPY TO STDOUT", "COPY bulk TO STDOUT"),
+	}
+	var some []workload
+	for _, w := range all {
+		if strings.Contains(w.name, b.only) {
+			some = append(some, w)
+		}
+	}
+	return some
+}
+
+var (
+	latency = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
+	tps     = regexp.MustCompile(`tps = ([0-9.]+)`)
+)
+
+// pgbench runs pgbench -S: one client's latency in ms, or several clients' throughput.
+func (b *bench) pgbench(name, mode string, clients int) workload {
+	unit, pattern := "ms", latency
+	if clients > 1 {
+		unit, pattern = "tps", tps
+	}
+	return workload{name: name, unit: unit, versus: pgbouncer, run: func(ctx context.Context, p path) (float64, error) {
+		c := b.client(ctx, p, filepath.Join(b.server.Bin, "pgbench"), "-S", "-n", "-M", mode,
+			"-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(clients, 2)), "-T", strconv.Itoa(b.seconds))
+		out, err := c.CombinedOutput()
+		if err != nil {
+			return 0, fmt.Errorf("pgbench: %w: %s", err, out)
+		}
+		m := pattern.FindSubmatch(out)
+		if m == nil {
+			return 0, fmt.Errorf("pgbench said nothing of %s: %s", unit, out)
+		}
+		return strconv.ParseFloat(string(m[1]), 64)
+	}}
+}
+
+// bulk reads a large result with psql, whose own time is part of every path's.
+func (b *bench) bulk(name, statement string) workload {
+	return workload{name: name, unit: "ms", versus: direct, run: func(ctx context.Context, p path) (float64, error) {
+		c := b.client(ctx, p, "psql", "--no-psqlrc", "-qAt", "-c", statement)
+		c.Stdout = io.Discard
+		return timed(c)
+	}}
+}
+
+func timed(c *exec.Cmd) (float64, error) {
+	begin := time.Now()
+	err := c.Run()
+	return float64(time.Since(begin).Microseconds()) / 1000, err
+}
