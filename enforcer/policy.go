@@ -153,9 +153,10 @@ func policyError(r *resources.Resource, issues *cel.Issues) error {
 	return e
 }
 
+// firstLine is the snippet of what is wrong as a whole.
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
-	return " | " + line
+	return " | " + line + "\n | ^"
 }
 
 // usesOf finds the variables of an expression. An object that is used as a whole counts as all its
