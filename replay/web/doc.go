@@ -18,6 +18,8 @@
 //	   | websocket /api/v1/sessions/ID/play?from=N             |
 //	   |<======================================================| history, then live
 //
+// e2e holds the browser's half of the end-to-end tests; its run.mjs says how it is driven.
+//
 // The content security policy allows nothing but the app's own files: no inline script or style,
 // no other host, no frame. Text out of recordings is only ever written as text nodes.
 //

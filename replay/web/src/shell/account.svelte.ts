@@ -1,6 +1,7 @@
 import * as api from '../api/client'
 import type { Me } from '../api/types'
-import { goto, here, inside } from './router.svelte'
+import { goto, here } from './router.svelte'
+import { inside } from './routes'
 
 // Account is who is signed in, as far as the page knows; the server decides.
 class Account {
@@ -19,7 +20,7 @@ class Account {
     if (!(err instanceof api.Problem) || !err.unauthenticated) return false
     this.me = null
     if (here.route.page !== 'signin') {
-      const next = inside(location.pathname + location.search)
+      const next = inside(location.pathname + location.search, location.origin)
       goto('/signin' + (next === '/' ? '' : '?next=' + encodeURIComponent(next)), { replace: true })
     }
     return true

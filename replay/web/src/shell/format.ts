@@ -35,6 +35,9 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`
 }
 
+// ticking is the duration of what goes on, in whole seconds.
+export const ticking = (ms: number) => (ms < 60_000 ? `${Math.floor(Math.max(0, ms) / 1000)} s` : duration(ms))
+
 export function relative(at: number, now: number): string {
   const s = Math.round((now - at) / 1000)
   if (s < -5) return absolute(at)

@@ -1,28 +1,6 @@
 // The routes of the app are paths; links are plain <a href>.
 
-export type Route =
-  | { page: 'sessions' }
-  | { page: 'search' }
-  | { page: 'session'; id: string }
-  | { page: 'signin' }
-  | { page: 'unknown' }
-
-export function routeOf(pathname: string): Route {
-  if (pathname === '/') return { page: 'sessions' }
-  if (pathname === '/search') return { page: 'search' }
-  if (pathname === '/signin') return { page: 'signin' }
-  const session = /^\/sessions\/([^/]+)$/.exec(pathname)
-  if (session?.[1]) return { page: 'session', id: decode(session[1]) }
-  return { page: 'unknown' }
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
+import { routeOf } from './routes'
 
 class Location {
   path = $state(location.pathname)
@@ -41,22 +19,13 @@ class Location {
 
 export const here = new Location()
 
-export function goto(href: string, how: { replace?: boolean; scroll?: boolean } = {}) {
+export function goto(href: string, how: { replace?: boolean } = {}) {
+  const before = here.path
   if (how.replace) history.replaceState(null, '', href)
   else history.pushState(null, '', href)
   here.read()
-  if (how.scroll ?? !how.replace) window.scrollTo(0, 0)
-}
-
-// inside returns a path of this app, whatever somebody put into the address.
-export function inside(href: string): string {
-  try {
-    const url = new URL(href || '/', location.origin)
-    if (url.origin === location.origin && url.pathname !== '/signin') return url.pathname + url.search
-  } catch {
-    // not an address
-  }
-  return '/'
+  // Another entry of the same session is where the player scrolls to.
+  if (!how.replace && (here.path !== before || here.route.page !== 'session')) window.scrollTo(0, 0)
 }
 
 // follow turns clicks on the app's own links into navigation without loading the page anew.

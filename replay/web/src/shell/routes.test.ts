@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { inside, routeOf } from './routes'
+
+test.each([
+  ['/', { page: 'sessions' }],
+  ['/search', { page: 'search' }],
+  ['/signin', { page: 'signin' }],
+  ['/sessions/a%2Fb', { page: 'session', id: 'a/b' }],
+  ['/sessions/%zz', { page: 'session', id: '%zz' }],
+  ['/sessions/', { page: 'unknown' }],
+  ['/sessions/a/b', { page: 'unknown' }],
+])('route of %s', (path, want) => expect(routeOf(path)).toEqual(want))
+
+test.each([
+  ['/sessions/x?at=3', '/sessions/x?at=3'],
+  ['', '/'],
+  ['/signin', '/'],
+  ['/signin?next=%2Fsignin', '/'],
+  ['https://evil.example/a', '/'],
+  ['//evil.example/a', '/'],
+  ['/\\evil.example/a', '/'],
+  ['https://gate.example:7080//evil.example/a', '/evil.example/a'],
+  ['javascript:alert(1)', '/'],
+  ['https://[', '/'],
+  ['https://gate.example:7080/search?q=a#b', '/search?q=a'],
+])('inside %s', (href, want) => expect(inside(href, 'https://gate.example:7080')).toBe(want))
