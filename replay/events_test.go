@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -424,6 +427,38 @@ func TestEventsAreFollowedAcrossCursors(t *testing.T) {
 	for query, status := range map[string]int{"subject=orders": 400, "subject=sallyport.event.*x": 400, "subject=sallyport.session.%3E": 400, "cursor=x": 400, "since=x": 400, "since=2999-01-01T00:00:00Z": 200} {
 		if got, body := w.get("root", "/events?"+query); got != status || status == 200 && body != "" {
 			t.Errorf("%s: %d %s", query, got, body)
+		}
+	}
+}
+
+func TestEventsSinceATimeAreFoundInALongStream(t *testing.T) {
+	log := sample.Open(t)
+	header := map[string]string{"Sallyport-Facts": "0:0", "Sallyport-Control": "0"}
+	subject := schemas.EventSubject("command", "denied", "postgres", "orders")
+	const count = 3000
+	for i := range uint64(count) {
+		if _, err := log.AppendEvent(t.Context(), subject, header, fmt.Appendf(nil, `{"id":"%d"}`, i+1), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	times := map[uint64]time.Time{}
+	if err := replay.Stored(t.Context(), log, func(m journal.Message) { times[m.Sequence] = m.Time }); err != nil {
+		t.Fatal(err)
+	}
+	r := &rights{}
+	r.grant("root replay orders")
+	mux := http.NewServeMux()
+	replay.New(replay.Config{Log: log, Authorizer: r, Who: who}).Mount(mux)
+	for _, n := range []uint64{1, 2, 700, 1500, count} {
+		first := n
+		for first > 1 && times[first-1].Equal(times[n]) {
+			first--
+		}
+		request := httptest.NewRequestWithContext(context.WithValue(t.Context(), whoKey{}, "root"), "GET", "/api/v1/events?since="+url.QueryEscape(times[n].Format(time.RFC3339Nano)), nil)
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, request)
+		if got, want := strings.Count(answer.Body.String(), "\n"), int(count-first+1); got != want || !strings.HasPrefix(answer.Body.String(), fmt.Sprintf(`{"sequence":"%d",`, first)) {
+			t.Errorf("since event %d: %d events, want %d, the first %.40s", n, got, want, answer.Body.String())
 		}
 	}
 }

@@ -163,7 +163,12 @@ func chromium(t *testing.T, page string) string {
 	if err != nil {
 		t.Skip("no chromium (Debian: apt-get install chromium)")
 	}
-	c := exec.CommandContext(t.Context(), bin, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=10000", "--dump-dom", "file://"+page)
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	c := exec.CommandContext(t.Context(), bin, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run", "--user-data-dir="+profile, "--virtual-time-budget=10000", "--dump-dom", "file://"+page)
 	c.WaitDelay = 10 * time.Second
 	out, err := c.Output()
 	if err != nil {

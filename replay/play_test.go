@@ -130,7 +130,11 @@ func TestAViewerThatTakesNothingIsDropped(t *testing.T) {
 	}
 	until(t, "it is listed", func() bool { one, err := w.sessions.Get(t.Context(), first); return err == nil && one.Open })
 	conn := w.play("root", "/sessions/"+string(first)+"/play")
-	time.Sleep(300 * time.Millisecond) // longer than it may stand still
+	for path := range w.answered {
+		if strings.HasSuffix(path, "/play") {
+			break
+		}
+	}
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	for {
 		if _, _, err := conn.ReadMessage(); err != nil {

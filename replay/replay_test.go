@@ -71,11 +71,12 @@ type world struct {
 	events   *replay.Events
 	rights   *rights
 	server   *httptest.Server
+	answered chan string // paths, once their handlers have returned
 }
 
 func newWorld(t *testing.T, change ...func(*replay.Config)) *world {
 	t.Helper()
-	w := &world{t: t, log: sample.Open(t), rights: &rights{}}
+	w := &world{t: t, log: sample.Open(t), rights: &rights{}, answered: make(chan string, 1000)}
 	w.gateway = sample.NewGateway(t, w.log)
 	w.sessions = w.project()
 	w.events = w.tell()
@@ -88,6 +89,10 @@ func newWorld(t *testing.T, change ...func(*replay.Config)) *world {
 	replay.New(c).Mount(mux)
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), whoKey{}, r.Header.Get("X-Who"))))
+		select {
+		case w.answered <- r.URL.Path:
+		default:
+		}
 	}))
 	t.Cleanup(w.server.Close)
 	w.rights.grant("root admin ", "root replay orders", "root watch orders", "root kill orders", "root replay ", "root replay stock", "root watch stock")
@@ -95,7 +100,7 @@ func newWorld(t *testing.T, change ...func(*replay.Config)) *world {
 }
 
 // run runs f until the test ends.
-func run(t *testing.T, what string, f func(context.Context) error) {
+func run(t testing.TB, what string, f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()

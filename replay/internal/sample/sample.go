@@ -12,7 +12,7 @@ import (
 )
 
 // Begin is when every sample begins.
-var Begin = time.Date(2026, 11, 22, 10, 0, 0, 123456789, time.UTC)
+var Begin = time.Date(2026, 1, 2, 10, 0, 0, 123456789, time.UTC)
 
 // Open opens an embedded log that ends with the test.
 func Open(t testing.TB) *journal.Log {
@@ -106,6 +106,25 @@ func (w *Writer) Command(c *schemas.Command, outcome schemas.Outcome, reasons ..
 	c.Digest = []byte{0xAB, 0xCD}
 	n := w.Fact(&schemas.Entry{Kind: &schemas.Entry_Command{Command: c}})
 	w.Fact(&schemas.Entry{Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{Command: n, Outcome: outcome, Reasons: reasons, Revision: "r1"}}})
+	return n
+}
+
+// Pending writes an allowed command and its result without waiting, for bulk.
+func (w *Writer) Pending(c *schemas.Command, r *schemas.Result) {
+	w.t.Helper()
+	c.Kind, c.TextSize = schemas.CommandKind_COMMAND_KIND_QUERY, uint64(len(c.Text))
+	n := w.pend(&schemas.Entry{Kind: &schemas.Entry_Command{Command: c}})
+	w.pend(&schemas.Entry{Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{Command: n, Outcome: schemas.Outcome_OUTCOME_ALLOW}}})
+	r.Command = n
+	w.pend(&schemas.Entry{Kind: &schemas.Entry_Result{Result: r}})
+}
+
+func (w *Writer) pend(e *schemas.Entry) uint64 {
+	w.t.Helper()
+	n, err := w.w.Fact(w.stamp(e))
+	if err != nil {
+		w.t.Fatalf("write fact: %v", err)
+	}
 	return n
 }
 
