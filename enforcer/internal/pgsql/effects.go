@@ -39,6 +39,9 @@ func (w *walker) effect(e *schemas.StateEffect) {
 
 // set follows SET and RESET.
 func (w *walker) set(s *pgtypes.VariableSetStmt) {
+	if w.defining > 0 {
+		return
+	}
 	name := lower(s.Name)
 	reset := s.Kind == pgtypes.VariableSetKind_VAR_RESET || s.Kind == pgtypes.VariableSetKind_VAR_RESET_ALL
 	w.kind(map[bool]string{true: "RESET", false: "SET"}[reset])

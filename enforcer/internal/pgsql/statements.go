@@ -127,6 +127,9 @@ func (w *walker) definition(m proto.Message) bool {
 	case *pgtypes.VacuumStmt:
 		w.kind(map[bool]string{true: "VACUUM", false: "ANALYZE"}[s.IsVacuumcmd])
 		w.direct(s)
+	case *pgtypes.AlterFunctionStmt:
+		w.alterFunction(s)
+		return w.other(m)
 	default:
 		return w.other(m)
 	}
@@ -180,8 +183,20 @@ func (w *walker) other(m proto.Message) bool {
 	}
 	w.kind(kinds...)
 	w.secretive(m)
+	w.defining++
 	w.direct(m)
+	w.defining--
 	return true
+}
+
+// alterFunction notes a function that is made to run with its owner's rights.
+func (w *walker) alterFunction(s *pgtypes.AlterFunctionStmt) {
+	for _, a := range s.Actions {
+		if d := a.GetDefElem(); d.GetDefname() == "security" && d.GetArg().GetBoolean().GetBoolval() {
+			w.kind("SECURITY_DEFINER")
+		}
+	}
+	w.functions.add(w.object(parts(s.Func.GetObjname()), catalogFunctions())...)
 }
 
 // direct walks a statement whose own relations are changed by it.

@@ -28,6 +28,7 @@ type walker struct {
 	exact                                    bool // facts depend on more than the shape
 	copiesIn                                 bool
 
+	defining int                        // statements that define something: a SET in them is for later
 	nesting  int                        // texts that this one is inside of
 	sure     map[*pgtypes.FuncCall]bool // calls that run, whatever the data
 	planOnly bool                       // EXPLAIN without ANALYZE: seen, not run
