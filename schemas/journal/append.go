@@ -131,6 +131,8 @@ func (l *Log) lookup(ctx context.Context, a *addition) (seq uint64, found bool, 
 	if a.whole {
 		g.NextBySubject = ">"
 	}
+	ctx, cancel := context.WithTimeout(ctx, l.attempt(l.elapsed()+l.config.AckTimeout))
+	defer cancel()
 	m, err := l.write.get(ctx, a.stream, g)
 	if errors.Is(err, ErrNotFound) {
 		return 0, false, nil

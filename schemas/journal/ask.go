@@ -91,10 +91,10 @@ func (l *Log) fetch(ctx context.Context, r *nats.Msg) ([]byte, error) {
 func (l *Log) exchange(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	r, err := l.ask.request(ctx, m, askTimeout)
 	if err != nil {
-		return nil, errors.Join(err, ErrNoAnswer)
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	if text := r.Header.Get(headerError); text != "" {
-		return nil, fmt.Errorf("%s: %w", text, ErrNoAnswer)
+		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, text)
 	}
 	return r, nil
 }

@@ -68,3 +68,52 @@ func commitMany(ctx context.Context, w *journal.Writer, n int) error {
 	}
 	return nil
 }
+
+// BenchmarkFrame measures bulk: rows of a large result, in frames of 32 KiB.
+func BenchmarkFrame(b *testing.B) {
+	ctx := context.Background()
+	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a benchmark
+	lease, err := l.Lease(ctx, "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := l.NewWriter(lease, schemas.NewSessionID())
+	rows := &schemas.Rows{Columns: 3, Count: 100, Cells: make([]byte, 32<<10)}
+	b.SetBytes(32 << 10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.Frame(ctx, &schemas.Entry{Kind: &schemas.Entry_Rows{Rows: rows}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Flush(ctx); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkAsk measures a verdict that is asked for and answered in the same process.
+func BenchmarkAsk(b *testing.B) {
+	ctx := context.Background()
+	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a benchmark
+	stop, err := l.Answer(ctx, schemas.AskVerdict("postgres"), "enforcer", func(_ context.Context, request []byte) ([]byte, error) {
+		return request, nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stop()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Ask(ctx, schemas.AskVerdict("postgres"), make([]byte, 400)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

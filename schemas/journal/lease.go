@@ -19,7 +19,8 @@ import (
 // renewed for LeaseTTL.
 const leaseBucket = "leases"
 
-// Lease is the right of one gateway incarnation to write. It is renewed in the background.
+// Lease is the right of one gateway incarnation to write. It is renewed in the background, over
+// the connection that is written through.
 type Lease struct {
 	log      *Log
 	id       schemas.GatewayID
@@ -69,7 +70,7 @@ func (l *Log) Lease(ctx context.Context, name string) (*Lease, error) {
 		log: l, id: schemas.GatewayID(schemas.NewID("")), value: value,
 		lost: make(chan struct{}), gone: make(chan struct{}), writers: map[*Writer]struct{}{},
 	}
-	kv, err := l.read.js.KeyValue(ctx, leaseBucket)
+	kv, err := l.write.js.KeyValue(ctx, leaseBucket)
 	if err != nil {
 		return nil, fmt.Errorf("take lease: %w", err)
 	}
@@ -118,7 +119,7 @@ func (le *Lease) Release(ctx context.Context) error {
 
 // giveUp removes the key, and leaves a mark beside it for reapers that never saw the key.
 func (le *Lease) giveUp(ctx context.Context) error {
-	kv, err := le.log.read.js.KeyValue(ctx, leaseBucket)
+	kv, err := le.log.write.js.KeyValue(ctx, leaseBucket)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (le *Lease) giveUp(ctx context.Context) error {
 		Error *apiError `json:"error"`
 	}
 	filter := map[string]string{"filter": leaseSubjects + string(le.id)}
-	if err := le.log.read.api(ctx, "STREAM.PURGE.KV_"+leaseBucket, filter, &r); err != nil {
+	if err := le.log.write.api(ctx, "STREAM.PURGE.KV_"+leaseBucket, filter, &r); err != nil {
 		return err
 	}
 	if r.Error != nil {

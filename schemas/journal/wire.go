@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,9 +21,12 @@ type wire struct {
 	js   jetstream.JetStream
 	done <-chan struct{} // closed with the log
 
-	mu    sync.Mutex
-	free  []*slot
-	epoch chan struct{} // closed, and replaced, when the connection was made anew
+	patience time.Duration // how long calls of JetStream's interface are tried
+
+	epoch atomic.Pointer[chan struct{}] // closed, and replaced, when the connection was made anew
+
+	mu   sync.Mutex
+	free []*slot
 }
 
 // slot is an inbox of its own with room for a reply. A request holds one from start to end, so
@@ -42,6 +46,8 @@ func (l *Log) connect(name string) (*wire, error) {
 	opts := []nats.Option{
 		nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(50*time.Millisecond, 100*time.Millisecond),
+		// A peer that has gone silent is noticed before sessions run out of time.
+		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(l.config.AckTimeout),
 		nats.NoCallbacksAfterClientClose(), nats.SkipSubjectValidation(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			l.logger.Warn("nats connection", "connection", name, "error", err)
@@ -52,7 +58,8 @@ func (l *Log) connect(name string) (*wire, error) {
 	} else if l.config.Credentials != "" {
 		opts = append(opts, nats.UserCredentials(l.config.Credentials))
 	}
-	w := &wire{epoch: make(chan struct{}), done: l.done}
+	w := &wire{done: l.done, patience: l.config.AckTimeout}
+	w.epoch.Store(new(make(chan struct{})))
 	opts = append(opts, nats.ReconnectHandler(func(*nats.Conn) { w.reconnect() }))
 	nc, err := nats.Connect(l.config.URL, opts...)
 	if err != nil {
@@ -67,19 +74,12 @@ func (l *Log) connect(name string) (*wire, error) {
 	return w, nil
 }
 
-func (w *wire) reconnect() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	close(w.epoch)
-	w.epoch = make(chan struct{})
-}
+// reconnect is called by one goroutine of the connection's.
+func (w *wire) reconnect() { close(*w.epoch.Swap(new(make(chan struct{})))) }
 
-// reconnected is closed when the connection was lost and made anew after this call.
-func (w *wire) reconnected() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.epoch
-}
+// reconnected is closed when the connection was lost and made anew after this call. Who waits for
+// a reply then need not wait longer: it was most likely lost.
+func (w *wire) reconnected() <-chan struct{} { return *w.epoch.Load() }
 
 func (w *wire) close() {
 	w.nc.Close()
@@ -133,6 +133,7 @@ func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) 
 		return nil, w.because(err)
 	}
 	m.Reply = s.inbox
+	epoch := w.reconnected()
 	if err := w.nc.PublishMsg(m); err != nil {
 		w.give(s, true)
 		return nil, w.because(fmt.Errorf("send: %w", err))
@@ -149,6 +150,10 @@ func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) 
 	case <-s.timer.C:
 		w.give(s, false)
 		return nil, errTimeout
+	case <-epoch:
+		s.timer.Stop()
+		w.give(s, false)
+		return nil, errReconnected
 	case <-ctx.Done():
 		s.timer.Stop()
 		w.give(s, false)
@@ -170,7 +175,10 @@ func (w *wire) because(err error) error {
 	}
 }
 
-var errTimeout = errors.New("no reply in time")
+var (
+	errTimeout     = errors.New("no reply in time")
+	errReconnected = errors.New("the connection was lost")
+)
 
 // apiError is how JetStream refuses.
 type apiError struct {
@@ -184,7 +192,8 @@ func (e *apiError) Error() string { return fmt.Sprintf("%s (%d)", e.Description,
 // apiTimeout is how long JetStream's own interface may take for one answer.
 const apiTimeout = 5 * time.Second
 
-// api calls JetStream's own interface; the stream's leader answers.
+// api calls JetStream's own interface; the stream's leader answers. Calls change nothing, or can
+// be repeated: it tries again while the server is away.
 func (w *wire) api(ctx context.Context, call string, request, response any) error {
 	var body []byte
 	if request != nil {
@@ -193,14 +202,26 @@ func (w *wire) api(ctx context.Context, call string, request, response any) erro
 			return fmt.Errorf("encode request: %w", err)
 		}
 	}
-	r, err := w.request(ctx, &nats.Msg{Subject: "$JS.API." + call, Data: body}, apiTimeout)
-	if err != nil {
-		return err
+	start := time.Now()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		r, err := w.request(ctx, &nats.Msg{Subject: "$JS.API." + call, Data: body}, min(apiTimeout, w.patience))
+		if err == nil {
+			if err := json.Unmarshal(r.Data, response); err != nil {
+				return fmt.Errorf("decode response: %w", err)
+			}
+			return nil
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) || time.Since(start)+wait > w.patience {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.done:
+			return ErrClosed
+		case <-time.After(wait):
+		}
 	}
-	if err := json.Unmarshal(r.Data, response); err != nil {
-		return fmt.Errorf("decode response: %w", err)
-	}
-	return nil
 }
 
 // getRequest names one stored message.

@@ -39,13 +39,17 @@ func OpenConfig(t testing.TB, c journal.Config) *journal.Log {
 }
 
 // Server starts a NATS server with JetStream on a free port of the loopback, and returns its URL.
-// It ends with the test.
-func Server(t testing.TB) string {
+// It ends with the test. change may alter its options.
+func Server(t testing.TB, change ...func(*server.Options)) string {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
+	o := &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxMemory: 1 << 30, JetStreamMaxStore: 1 << 40,
-	})
+	}
+	for _, f := range change {
+		f(o)
+	}
+	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatalf("set up nats server: %v", err)
 	}
