@@ -2,6 +2,8 @@ package replay
 
 import (
 	"context"
+	"strings"
+	"testing"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
@@ -35,4 +37,47 @@ func Stored(ctx context.Context, log *journal.Log, f func(journal.Message)) erro
 		return err
 	}
 	return (&Events{log: log}).upTo(ctx, schemas.Events, head, func(m journal.Message) error { f(m); return nil })
+}
+
+func FuzzToken(f *testing.F) {
+	for _, s := range []string{"", "orders", "a.b c", "=", "=2E", "ü"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := untoken(schemas.Token(s)); got != s {
+			t.Errorf("%q became %q", s, got)
+		}
+		area, target := areaAndTarget(schemas.EventSubject("command", "denied", "postgres", s))
+		if area != "command" || target != s {
+			t.Errorf("%q became %q of %q", s, target, area)
+		}
+		_ = untoken(s) // whatever a subject holds
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add("")
+	f.Add(writeCursor(&Session{ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa"}))
+	f.Add("LnguLg")
+	f.Fuzz(func(t *testing.T, s string) {
+		one, err := readCursor(s)
+		if err != nil || one == nil {
+			return
+		}
+		again, err := readCursor(writeCursor(one))
+		if err != nil || older(one, again) != 0 {
+			t.Errorf("%q: %v became %v, %v", s, one, again, err)
+		}
+	})
+}
+
+func FuzzEventFilter(f *testing.F) {
+	for _, s := range []string{"", "sallyport.event.>", "sallyport.event.command.*.postgres.=2E", "sallyport.session.>", "sallyport.event.a b", ">"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if subject, err := eventFilter(s); err == nil && !strings.HasPrefix(string(subject), "sallyport.event.") {
+			t.Errorf("%q leads out of EVENTS", subject)
+		}
+	})
 }

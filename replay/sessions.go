@@ -44,7 +44,6 @@ type Sessions struct {
 	mu       sync.Mutex
 	open     map[schemas.SessionID]*folded // being folded: open, or closed and not yet written
 	position uint64                        // last message folded
-	restart  *restart                      // asked for by a rebuild
 	moved    chan struct{}                 // closed and replaced when the position moves
 	cancel   context.CancelFunc            // of the running consumer
 	writing  sync.Mutex                    // held while items are written
@@ -56,11 +55,6 @@ type folded struct {
 	session  Session
 	revision uint64 // of the item; 0: none
 	dirty    bool
-}
-
-type restart struct {
-	from  uint64
-	items map[schemas.SessionID]*folded
 }
 
 // NewSessions opens the bucket.
@@ -171,9 +165,6 @@ func (s *Sessions) consume(ctx context.Context) error {
 func (s *Sessions) begin(cancel context.CancelFunc) (from uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.restart; r != nil {
-		s.restart, s.open, s.position = nil, r.items, r.from
-	}
 	s.cancel = cancel
 	return s.position + 1
 }

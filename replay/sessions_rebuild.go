@@ -213,6 +213,6 @@ func (s *Sessions) adopt(head uint64, beside map[schemas.SessionID]*folded) {
 			delete(beside, id)
 		}
 	}
-	s.restart = &restart{from: head, items: beside}
-	s.cancel()
+	s.open, s.position = beside, head
+	s.cancel() // under mu: nothing more is folded before the consumer begins anew, from head
 }

@@ -42,6 +42,12 @@ func older(a, b *Session) int {
 func (v *view) put(s *Session) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if old := v.byID[s.ID]; old != nil && older(old, s) == 0 {
+		if i, found := slices.BinarySearchFunc(v.sorted, s, older); found {
+			v.sorted[i], v.byID[s.ID] = s, s
+			return
+		}
+	}
 	v.drop(s.ID)
 	i, _ := slices.BinarySearchFunc(v.sorted, s, older)
 	v.sorted = slices.Insert(v.sorted, i, s)
