@@ -81,11 +81,14 @@ func (r *relay) refuseName(code, what string) {
 }
 
 func (r *relay) bind(ctx context.Context, raw []byte) error {
+	if err := r.bound(ctx); err != nil { // before, not after: an Execute that follows records the same values
+		return err
+	}
 	f := &r.front
 	m, ok := decodeBind(bytes.Clone(raw[header:])) // its values outlive the buffer
 	if !ok {
 		r.malformed(schemas.CommandKind_COMMAND_KIND_EXECUTE)
-		return r.bound(ctx)
+		return nil
 	}
 	s, err := r.statement(m.statement)
 	if err != nil {
@@ -93,7 +96,7 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 	}
 	if s == nil {
 		r.refuseName("26000", "prepared statement \""+m.statement+"\" does not exist")
-		return r.bound(ctx)
+		return nil
 	}
 	for i := range m.parameters {
 		m.parameters[i].Type = s.parameterType(i)
@@ -108,7 +111,7 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 	}
 	f.batch.items = append(f.batch.items, item{kind: itemBind, unit: f.unit, portal: p})
 	f.batch.out = append(f.batch.out, raw...)
-	return r.bound(ctx)
+	return nil
 }
 
 // judge sees to it that the statement's decision is the one of now. If it has become a denial,

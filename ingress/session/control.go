@@ -41,7 +41,7 @@ func (s *Session) watch(ctx context.Context) {
 	case <-s.w.Failed():
 		_ = s.fail(s.w.Err())
 	case <-s.g.c.Lease.Lost():
-		s.Stop(End{Reason: ReasonError, Message: "the gateway has lost its lease on the log, so the session was ended"})
+		s.Stop(End{Reason: ReasonError, Message: "the gateway has lost its lease on the log: the session cannot be recorded, so it was ended"})
 	}
 }
 

@@ -125,7 +125,7 @@ func (s *Session) pieces(ctx context.Context, data []byte, parameter uint32) (fi
 // are about may then be forwarded. It fails when the session must end, even if the log took all.
 func (s *Session) Commit(ctx context.Context) error {
 	if !s.g.c.Lease.Valid() {
-		s.Stop(End{Reason: ReasonError, Message: "the gateway cannot renew its lease on the log, so the session was ended"})
+		s.Stop(End{Reason: ReasonError, Message: "the gateway cannot renew its lease on the log: the session cannot be recorded, so it was ended"})
 		return s.Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.g.c.CommitTimeout)
