@@ -22,9 +22,6 @@ const maxRow = 64 << 20
 // maxTail bounds what of a frame is looked at again with the next: a word that both share.
 const maxTail = 4 << 10
 
-// textFormat is the format of Bytes that are searched; binary and terminal ones are not.
-const textFormat = "text"
-
 // stream is what the frames of a command so far mean for the next.
 type stream struct {
 	columns []*schemas.Column
@@ -111,7 +108,7 @@ func (b *batch) readStream(ctx context.Context, id schemas.SessionID, command, n
 		if r := l.Entry.GetRows(); r != nil && r.Command == command {
 			s.join(r)
 		}
-		if p := l.Entry.GetBytes(); p != nil && p.Command == command && p.Format == textFormat {
+		if p := l.Entry.GetBytes(); p != nil && p.Command == command && searched(p) {
 			s.text(p)
 		}
 		return nil
@@ -212,7 +209,7 @@ func (s *stream) line(cells []values.Cell) string {
 
 // payload adds bytes that are text: COPY in its text and CSV formats.
 func (b *batch) payload(ctx context.Context, id schemas.SessionID, l located, p *schemas.Bytes) error {
-	if p.Format != textFormat {
+	if !searched(p) {
 		return nil
 	}
 	s, err := b.stream(ctx, id, p.Command, l.Entry.Number)
@@ -225,6 +222,10 @@ func (b *batch) payload(ctx context.Context, id schemas.SessionID, l located, p 
 	}
 	return b.frame(ctx, id, l, p.Command, split(text))
 }
+
+// searched reports whether bytes may be text. Their format is what the gateway knows; whether a
+// COPY from the client is binary only its bytes tell.
+func searched(p *schemas.Bytes) bool { return p.Format != "binary" && p.Format != "terminal" }
 
 // text returns the frame's text, begun with the end of the one before it so that no word is cut
 // in two, and keeps its end. It is false for what is not UTF-8 text.

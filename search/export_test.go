@@ -1,0 +1,16 @@
+package search
+
+import "sallyport/search/internal/words"
+
+// SnippetOf is the snippet of text for one word or phrase.
+func SnippetOf(body, phrase string) string {
+	w := wanted{parts: []string{"rows"}, phrase: words.Phrase(phrase)}
+	if len(w.phrase) == 0 {
+		return snippet(body, nil)
+	}
+	spans, _ := find(text{"rows", body}, []wanted{w})
+	return snippet(body, spans)
+}
+
+// Split is split.
+func Split(text string) []string { return split(text) }
