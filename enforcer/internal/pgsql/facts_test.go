@@ -308,3 +308,5 @@ func TestCopiesIn(t *testing.T) {
 		}
 	}
 }
+
+func newPrepared(text string) *schemas.Prepared { return &schemas.Prepared{Name: "p", Text: text} }
