@@ -98,19 +98,18 @@ type hit struct {
 
 func (a *app) search() *cobra.Command {
 	search := &cobra.Command{
-		Use:     "search QUERY",
+		Use:     "search [QUERY]",
 		Short:   "Find commands and rows in every recording",
+		Long:    "Find commands and rows in every recording. Without a query: run the search service\nagainst an external log.",
 		Example: `  sallyport search 'who:alice target:orders kind:DROP "customers" verdict:denied after:2026-11-01'`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("usage: %s", c.UseLine())
-			}
-			return nil
-		},
+		Args:    cobra.ArbitraryArgs,
 	}
 	asJSON := search.Flags().Bool("json", false, "print one object a line")
 	limit := search.Flags().Int("limit", 20, "how many")
 	search.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return a.alone(c.Context(), "search")
+		}
 		server, err := a.client()
 		if err != nil {
 			return err

@@ -22,23 +22,25 @@ func (a *app) serverCommands() []*cobra.Command {
 		{"gateway", "the gateway: clients connect to it"},
 		{"enforcer", "the enforcer: it decides what may run"},
 		{"replay", "the read side: API, browser app, live view, events"},
-		{"search", "the search index of the read side"},
 	} {
 		commands = append(commands, &cobra.Command{
 			Use: one.name, Short: "Run one service against an external log: " + one.what, Args: exactly(0),
-			RunE: func(c *cobra.Command, _ []string) error {
-				config, err := a.load()
-				if err != nil {
-					return err
-				}
-				if config.NATS.URL == "" {
-					return usage("%s alone needs nats.url in the configuration: an embedded log belongs to one process", one.name)
-				}
-				return a.run(c.Context(), config, server.Only(one.name))
-			},
+			RunE: func(c *cobra.Command, _ []string) error { return a.alone(c.Context(), one.name) },
 		})
 	}
 	return commands
+}
+
+// alone runs one service.
+func (a *app) alone(ctx context.Context, name string) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	if config.NATS.URL == "" {
+		return usage("%s alone needs nats.url in the configuration: an embedded log belongs to one process", name)
+	}
+	return a.run(ctx, config, server.Only(name))
 }
 
 func (a *app) serve(ctx context.Context, services server.Services) error {
