@@ -13,6 +13,7 @@ import (
 
 	"sallyport/ingress/internal/scram"
 	"sallyport/ingress/session"
+	"sallyport/schemas"
 )
 
 // conn is one client's connection, from accept on. It belongs to its goroutine; shutdown may be
@@ -99,6 +100,9 @@ func (c *conn) refuse(err error) {
 
 // gone reports whether err says no more than that the peer went away or was too slow.
 func gone(err error) bool {
+	if _, ok := errors.AsType[*schemas.Error](err); ok {
+		return false
+	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, os.ErrDeadlineExceeded) || isNetError(err)
 }
@@ -118,10 +122,10 @@ func (c *conn) startTLS(ctx context.Context, raw net.Conn, direct bool) error {
 		c.srv.log.Debug("TLS handshake", "client", c.net.RemoteAddr().String(), "err", err)
 		return fmt.Errorf("TLS handshake: %w", net.ErrClosed) // nothing more can be said to this client
 	}
+	c.c, c.secure, c.binding = t, true, leaf
 	if direct && t.ConnectionState().NegotiatedProtocol != alpn {
 		return fatal("08P01", "received direct SSL connection request without ALPN protocol negotiation extension")
 	}
-	c.c, c.secure, c.binding = t, true, leaf
 	return nil
 }
 
