@@ -295,8 +295,8 @@ func (t *State) Settle(failed bool, tx Tx) (uncertain []string, all bool) {
 	} else if tx == TxIdle {
 		t.endTx()
 	} else if t.base == nil {
-		before := t.now // a transaction that was opened unseen
-		if t.unit != nil {
+		before := t.now // a transaction that was opened unseen, or chained to the one that ended
+		if t.unit != nil && !t.control {
 			before = *t.unit
 		}
 		t.base = &before
