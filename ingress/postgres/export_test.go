@@ -1,0 +1,73 @@
+package postgres
+
+import "github.com/jackc/pgproto3/v2"
+
+// What the decoders' fuzz tests need to see.
+var (
+	DecodeQuery        = decodeQuery
+	DecodeExecute      = decodeExecute
+	DecodeNamed        = decodeNamed
+	DecodeFailure      = decodeFailure
+	DecodeColumns      = decodeColumns
+	DecodeTypes        = decodeTypes
+	DecodePair         = decodePair
+	DecodeNotification = decodeNotification
+	DecodeCopy         = decodeCopy
+	CheckRow           = checkRow
+	SplitPath          = splitPath
+	SplitOptions       = splitOptions
+)
+
+// DecodeStartup returns what a start-up packet says, and the SQLSTATE of its refusal.
+func DecodeStartup(code uint32, body []byte) (user, database string, parameters map[string]string, refused string) {
+	s, bad := decodeStartup(code, body)
+	if bad != nil {
+		return "", "", nil, bad.code
+	}
+	parameters = make(map[string]string)
+	for _, p := range s.parameters {
+		parameters[p.name] = p.value
+	}
+	return s.user, s.database, parameters, ""
+}
+
+// WalkCells checks the cells of a DataRow in pieces of n bytes.
+func WalkCells(body []byte, n int) bool {
+	if len(body) < 2 {
+		return false
+	}
+	w := cellWalker{cells: int(body[0])<<8 | int(body[1])}
+	for body = body[2:]; len(body) > 0; body = body[min(n, len(body)):] {
+		if !w.feed(body[:min(n, len(body))]) {
+			return false
+		}
+	}
+	return w.done()
+}
+
+// DecodeParseFields takes a Parse apart.
+func DecodeParseFields(body []byte) (name, text string, types []uint32, ok bool) {
+	m, ok := decodeParse(body)
+	return m.name, m.text, m.types, ok
+}
+
+// DecodeBindFields takes a Bind apart, all but the formats of its parameters.
+func DecodeBindFields(body []byte) (*pgproto3.Bind, bool) {
+	m, ok := decodeBind(body)
+	out := &pgproto3.Bind{DestinationPortal: m.portal, PreparedStatement: m.statement}
+	for _, p := range m.parameters {
+		data := p.Data
+		if !p.Null && data == nil {
+			data = []byte{}
+		}
+		out.Parameters = append(out.Parameters, data)
+	}
+	for _, binary := range m.results {
+		code := int16(0)
+		if binary {
+			code = 1
+		}
+		out.ResultFormatCodes = append(out.ResultFormatCodes, code)
+	}
+	return out, ok
+}
