@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,17 @@ type addition struct {
 	data    []byte
 	last    uint64
 	whole   bool
+
+	hash   [sha256.Size]byte // of data, when hashed
+	hashed bool
+}
+
+// digest returns the SHA-256 of data. The first attempt computes it while the server works.
+func (a *addition) digest() [sha256.Size]byte {
+	if !a.hashed {
+		a.hash, a.hashed = sha256.Sum256(a.data), true
+	}
+	return a.hash
 }
 
 // messagePool keeps the messages of additions without headers of their own.
@@ -107,7 +119,12 @@ func (l *Log) attempt(deadline time.Duration) time.Duration {
 // try sends once. A refused condition is looked into here: it may be the trace of an earlier
 // attempt that was stored.
 func (l *Log) try(ctx context.Context, a *addition, m *nats.Msg, timeout time.Duration) (uint64, error) {
-	r, err := l.write.request(ctx, m, timeout)
+	s, err := l.write.send(m)
+	if err != nil {
+		return 0, err
+	}
+	a.digest()
+	r, err := l.write.await(ctx, s, timeout)
 	if err != nil {
 		return 0, err
 	}

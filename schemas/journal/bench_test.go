@@ -10,17 +10,19 @@ import (
 	"sallyport/schemas/journal"
 )
 
-// BenchmarkCommit measures what a gateway adds to each query: result of the last one, command and verdict of this
-// one, acknowledged.
+// BenchmarkCommit measures what a gateway adds to each query: result of the last one, command and
+// verdict of this one, acknowledged.
 func BenchmarkCommit(b *testing.B) {
-	for _, writers := range []int{1, 8} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkCommit(b, writers) })
+	for _, sync := range []journal.Sync{journal.SyncInterval, journal.SyncAlways} {
+		for _, writers := range []int{1, 8} {
+			b.Run(fmt.Sprintf("sync=%s/writers=%d", sync, writers), func(b *testing.B) { benchmarkCommit(b, sync, writers) })
+		}
 	}
 }
 
-func benchmarkCommit(b *testing.B, writers int) {
+func benchmarkCommit(b *testing.B, sync journal.Sync, writers int) {
 	ctx := context.Background()
-	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir()})
+	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir(), Sync: sync})
 	if err != nil {
 		b.Fatal(err)
 	}

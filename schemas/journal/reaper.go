@@ -290,7 +290,7 @@ func (r *reaper) append(ctx context.Context, s open, e end, head *schemas.Head, 
 	if err != nil {
 		return e, err
 	}
-	hash := sha256.Sum256(a.data)
+	hash := a.digest()
 	return end{stream: e.stream, subject: e.subject, sequence: sequence, hash: hash[:], ended: true}, nil
 }
 

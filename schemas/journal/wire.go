@@ -38,6 +38,7 @@ type slot struct {
 	sub   *nats.Subscription
 	reply chan *nats.Msg
 	timer *time.Timer
+	epoch <-chan struct{} // of the connection when the request was sent
 }
 
 // connect opens a connection. Nothing is buffered while it is down: appends are sent again by
@@ -128,16 +129,30 @@ var errNoResponders = errors.New("nobody listens")
 
 // request sends m and returns its reply. It changes m.Reply.
 func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) (*nats.Msg, error) {
+	s, err := w.send(m)
+	if err != nil {
+		return nil, err
+	}
+	return w.await(ctx, s, timeout)
+}
+
+// send sends m, and returns the slot that its reply comes to. It changes m.Reply.
+func (w *wire) send(m *nats.Msg) (*slot, error) {
 	s, err := w.take()
 	if err != nil {
 		return nil, w.because(err)
 	}
 	m.Reply = s.inbox
-	epoch := w.reconnected()
+	s.epoch = w.reconnected()
 	if err := w.nc.PublishMsg(m); err != nil {
 		w.give(s, true)
 		return nil, w.because(fmt.Errorf("send: %w", err))
 	}
+	return s, nil
+}
+
+// await returns the reply that comes to s, and gives s back.
+func (w *wire) await(ctx context.Context, s *slot, timeout time.Duration) (*nats.Msg, error) {
 	s.timer.Reset(timeout)
 	select {
 	case r := <-s.reply:
@@ -150,7 +165,7 @@ func (w *wire) request(ctx context.Context, m *nats.Msg, timeout time.Duration) 
 	case <-s.timer.C:
 		w.give(s, false)
 		return nil, errTimeout
-	case <-epoch:
+	case <-s.epoch:
 		s.timer.Stop()
 		w.give(s, false)
 		return nil, errReconnected

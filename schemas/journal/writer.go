@@ -305,7 +305,7 @@ func (w *Writer) send(ctx context.Context, a *addition) (sequence uint64, hash [
 	if !w.lease.Valid() && !w.lease.await(w.log.config.AckTimeout) {
 		return 0, hash, fmt.Errorf("append to session: %w", ErrLease)
 	}
-	return sequence, sha256.Sum256(a.data), nil
+	return sequence, a.digest(), nil
 }
 
 // head is what a fact message says of the frames. The lock is held.
