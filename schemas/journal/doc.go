@@ -19,6 +19,19 @@
 // has ended the session, and the writer is fenced. The first error is final: every later call
 // returns it, and the caller stops.
 //
+// # Cost
+//
+// An idle session has no goroutine and no buffer. A Commit is one message and its acknowledgement,
+// which comes to a pooled inbox; whoever finds the subject free publishes from its own goroutine,
+// and what others add meanwhile travels in the next message. The server reads a subject's last
+// message to check the condition, from disk when the session has rested for long.
+//
+// # When a gateway is gone
+//
+// [Log.Reap] seals the frames, then closes the facts as gateway_lost, and declares the numbers
+// between the ends of the two that are not stored: each subject holds what it was given without
+// a gap, so nothing else can be missing. [Log.Verify] accepts no other loss.
+//
 // # What an acknowledgement means
 //
 // See [Sync].
