@@ -87,58 +87,50 @@ func (w *walker) body(s *pgtypes.CreateFunctionStmt, language string, body []str
 	}
 }
 
-// header is a CREATE FUNCTION with what PL/pgSQL's parser needs to know of the real one: the names of
-// its parameters, and whether it is a trigger's.
+// header is a CREATE FUNCTION with what PL/pgSQL's parser needs to know of the real one: names and
+// modes of its parameters, and whether it is a trigger's or returns a set. Assigning to a field of a
+// composite parameter is beyond that parser; the body is then opaque.
 func header(s *pgtypes.CreateFunctionStmt) string {
-	var b strings.Builder
-	b.WriteString("CREATE FUNCTION f(")
-	first := true
+	var in, table []string
 	for _, n := range s.Parameters {
 		p := n.GetFunctionParameter()
 		if p.GetMode() == pgtypes.FunctionParameterMode_FUNC_PARAM_TABLE {
+			table = append(table, identifierOf(p.GetName())+" int")
 			continue
 		}
-		if !first {
-			b.WriteString(", ")
-		}
-		first = false
-		if p.GetName() != "" {
-			b.WriteString(`"` + strings.ReplaceAll(p.Name, `"`, `""`) + `" `)
-		}
-		b.WriteString("int")
+		in = append(in, mode(p.GetMode())+identifierOf(p.GetName())+" int")
 	}
-	for _, n := range s.Parameters {
-		if p := n.GetFunctionParameter(); p.GetMode() == pgtypes.FunctionParameterMode_FUNC_PARAM_TABLE {
-			if !first {
-				b.WriteString(", ")
-			}
-			first = false
-			b.WriteString(`"` + strings.ReplaceAll(p.Name, `"`, `""`) + `" int`)
-		}
-	}
-	b.WriteString(") RETURNS ")
+	returns := ""
 	names := parts(s.ReturnType.GetNames())
 	switch {
+	case len(table) > 0:
+		returns = " RETURNS TABLE (" + strings.Join(table, ", ") + ")"
 	case len(names) > 0 && (names[len(names)-1] == "trigger" || names[len(names)-1] == "event_trigger"):
-		b.WriteString(names[len(names)-1])
-	case s.ReturnType == nil && outputs(s) == 0:
-		b.WriteString("void")
-	default:
-		b.WriteString("SETOF int")
+		returns = " RETURNS " + names[len(names)-1]
+	case s.ReturnType.GetSetof():
+		returns = " RETURNS SETOF int"
+	case s.ReturnType != nil:
+		returns = " RETURNS int"
 	}
-	b.WriteString(" LANGUAGE plpgsql AS ")
-	return b.String()
+	return "CREATE " + map[bool]string{true: "PROCEDURE", false: "FUNCTION"}[s.IsProcedure] +
+		" f(" + strings.Join(in, ", ") + ")" + returns + " LANGUAGE plpgsql AS "
 }
 
-func outputs(s *pgtypes.CreateFunctionStmt) int {
-	n := 0
-	for _, p := range s.Parameters {
-		switch p.GetFunctionParameter().GetMode() {
-		case pgtypes.FunctionParameterMode_FUNC_PARAM_OUT, pgtypes.FunctionParameterMode_FUNC_PARAM_INOUT, pgtypes.FunctionParameterMode_FUNC_PARAM_TABLE:
-			n++
-		}
+func mode(m pgtypes.FunctionParameterMode) string {
+	switch m {
+	case pgtypes.FunctionParameterMode_FUNC_PARAM_OUT:
+		return "OUT "
+	case pgtypes.FunctionParameterMode_FUNC_PARAM_INOUT:
+		return "INOUT "
 	}
-	return n
+	return ""
+}
+
+func identifierOf(name string) string {
+	if name == "" {
+		return ""
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // dollar quotes text so that nothing in it ends the quotes.
