@@ -75,7 +75,12 @@ func run(t testing.TB, s *search.Service) (stop func()) {
 // caughtUp waits until everything written is searchable.
 func caughtUp(t testing.TB, s *search.Service) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	within(t, s, time.Minute)
+}
+
+func within(t testing.TB, s *search.Service, most time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	p, err := s.Written(ctx)
 	if err != nil {
