@@ -221,6 +221,7 @@ type SessionState struct {
 	Prepared                  []*Prepared            `protobuf:"bytes,8,rep,name=prepared,proto3" json:"prepared,omitempty"` // SQL-level PREPARE statements
 	Epoch                     uint64                 `protobuf:"varint,9,opt,name=epoch,proto3" json:"epoch,omitempty"`      // rises with each change; part of what a verdict may be reused for
 	ServerVersion             string                 `protobuf:"bytes,10,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	SearchPathChanged         bool                   `protobuf:"varint,11,opt,name=search_path_changed,json=searchPathChanged,proto3" json:"search_path_changed,omitempty"` // by the session, or by the client at start-up: not what others will have
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -323,6 +324,13 @@ func (x *SessionState) GetServerVersion() string {
 		return x.ServerVersion
 	}
 	return ""
+}
+
+func (x *SessionState) GetSearchPathChanged() bool {
+	if x != nil {
+		return x.SearchPathChanged
+	}
+	return false
 }
 
 // Prepared is an SQL-level PREPARE, so that EXECUTE can be seen through.
@@ -1165,7 +1173,7 @@ var File_asks_proto protoreflect.FileDescriptor
 const file_asks_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"asks.proto\x12\fsallyport.v1\x1a\rentries.proto\"\xf9\x02\n" +
+	"asks.proto\x12\fsallyport.v1\x1a\rentries.proto\"\xa9\x03\n" +
 	"\fSessionState\x12\x1a\n" +
 	"\bdatabase\x18\x01 \x01(\tR\bdatabase\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
@@ -1178,7 +1186,8 @@ const file_asks_proto_rawDesc = "" +
 	"\bprepared\x18\b \x03(\v2\x16.sallyport.v1.PreparedR\bprepared\x12\x14\n" +
 	"\x05epoch\x18\t \x01(\x04R\x05epoch\x12%\n" +
 	"\x0eserver_version\x18\n" +
-	" \x01(\tR\rserverVersion\"2\n" +
+	" \x01(\tR\rserverVersion\x12.\n" +
+	"\x13search_path_changed\x18\v \x01(\bR\x11searchPathChanged\"2\n" +
 	"\bPrepared\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xc3\x02\n" +
