@@ -202,8 +202,6 @@ func (r *relay) rename(d *session.Decision) {
 			s.state.Store(confirmed) // or else it is uncertain, and forgotten before anything else is read
 		case schemas.StateEffect_KIND_DEALLOCATE:
 			f.names.forget([]string{e.Name}, e.Name == "")
-		case schemas.StateEffect_KIND_RESET:
-			f.names.forget(nil, true)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"sallyport/ingress/session"
-	"sallyport/schemas"
 )
 
 // learn asks the target what the session starts from, before the client can say anything: roles
@@ -32,8 +31,7 @@ func (u *upstream) learn(s *session.Session) error {
 			path, known = firstCell(body)
 		case backReady:
 			if values, ok := splitPath(path); known && ok {
-				s.State.Apply([]*schemas.StateEffect{{Kind: schemas.StateEffect_KIND_SEARCH_PATH, Values: values}}, false)
-				s.State.Settle(false, session.TxIdle)
+				s.State.Started(values)
 			}
 			return nil
 		}

@@ -29,18 +29,26 @@ type State struct {
 	prepared map[string]string // nil until there is one
 	names    uint64            // rises with each change of prepared
 
-	unit    *settings // at the start of the unit, once it has effects
-	base    *settings // at the start of the transaction
-	control bool      // the unit begins or ends transactions
-	several bool      // the unit has a command of which a part may have taken effect
-	touched []touched // names that the unit prepares or deallocates, in order
-	all     bool      // it deallocates all
+	start   scope       // what RESET goes back to
+	points  []savepoint // of the transaction, in order
+	unit    *settings   // at the start of the unit, once it has effects
+	base    *settings   // at the start of the transaction
+	control bool        // the unit begins or ends transactions
+	several bool        // the unit has a command of which a part may have taken effect
+	touched []touched   // names that the unit prepares or deallocates, in order
+	all     bool        // it deallocates all
 }
 
 // touched is a name, and what it stood for before.
 type touched struct {
 	name, text string
 	existed    bool
+}
+
+// savepoint is where ROLLBACK TO goes back to.
+type savepoint struct {
+	name string
+	at   settings
 }
 
 // settings is what a rollback undoes.
@@ -67,6 +75,7 @@ func newState(s *schemas.SessionState) *State {
 	t.now.session.role = s.Role
 	t.now.session.path = slices.Clone(s.SearchPath)
 	t.now.session.pathKnown = s.SearchPathKnown
+	t.start = t.now.session
 	return t
 }
 
@@ -104,6 +113,15 @@ func (s settings) effective() scope {
 		v.path, v.pathKnown = s.local.path, s.local.pathKnown
 	}
 	return v
+}
+
+// Started takes the search path that the session starts with, once the target has told.
+func (t *State) Started(path []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now.session.path, t.now.session.pathKnown = path, true
+	t.start = t.now.session
+	t.epoch++
 }
 
 // Reported takes a parameter that the target reports.
@@ -161,9 +179,7 @@ func (t *State) apply(e *schemas.StateEffect) {
 	case schemas.StateEffect_KIND_DEALLOCATE:
 		t.forget(e.Name)
 	case schemas.StateEffect_KIND_RESET:
-		t.now = settings{session: scope{hasRole: true, hasPath: true}}
-		t.forget("")
-		t.epoch++
+		t.reset(e)
 	case schemas.StateEffect_KIND_BEGIN:
 		if t.base == nil {
 			before := *t.unit // what came before it in the unit belongs to the transaction
@@ -177,14 +193,57 @@ func (t *State) apply(e *schemas.StateEffect) {
 		t.control = true
 		t.endTx()
 	case schemas.StateEffect_KIND_ROLLBACK:
-		t.rollback(e.Name)
-	default: // KIND_UNKNOWN, KIND_SETTING and what a newer enforcer knows
-		if e.Kind != schemas.StateEffect_KIND_SETTING {
+		t.rollback()
+	case schemas.StateEffect_KIND_SAVEPOINT:
+		t.points = append(t.points, savepoint{name: e.Name, at: t.now})
+	case schemas.StateEffect_KIND_RELEASE:
+		if i := t.point(e.Name); i >= 0 {
+			t.points = t.points[:i]
+		}
+	case schemas.StateEffect_KIND_ROLLBACK_TO:
+		t.rollbackTo(e.Name)
+	case schemas.StateEffect_KIND_SETTING:
+		t.epoch++
+	default: // KIND_UNKNOWN, and what a newer enforcer knows
+		t.lose()
+	}
+}
+
+// reset goes back to what the session started with, in all or in one setting.
+func (t *State) reset(e *schemas.StateEffect) {
+	switch e.Name {
+	case "search_path":
+		t.change(e.Local, func(s *scope) { s.path, s.pathKnown, s.hasPath = t.start.path, t.start.pathKnown, true })
+	case "session_authorization":
+		t.change(e.Local, func(s *scope) { s.role, s.hasRole = "", true })
+	case "": // RESET ALL leaves a role that is set, DISCARD ALL does not, and "$user" goes with it
+		unsure := t.now.effective().role != ""
+		t.now = settings{session: t.start}
+		if unsure {
 			t.lose()
-		} else {
-			t.epoch++
 		}
 	}
+	t.epoch++
+}
+
+// point finds the last savepoint of that name.
+func (t *State) point(name string) int {
+	for i := len(t.points) - 1; i >= 0; i-- {
+		if t.points[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t *State) rollbackTo(name string) {
+	i := t.point(name)
+	if i < 0 {
+		t.lose()
+		return
+	}
+	t.restore(t.points[i].at)
+	t.points = t.points[:i+1]
 }
 
 func first(v []string) string {
@@ -204,13 +263,9 @@ func (t *State) change(local bool, f func(*scope)) {
 	t.epoch++
 }
 
-// rollback undoes the transaction, or, to a savepoint, something that is not followed.
-func (t *State) rollback(savepoint string) {
+// rollback undoes the transaction.
+func (t *State) rollback() {
 	t.control = true
-	if savepoint != "" {
-		t.lose()
-		return
-	}
 	if t.base != nil {
 		t.restore(*t.base)
 	}
@@ -218,7 +273,7 @@ func (t *State) rollback(savepoint string) {
 }
 
 func (t *State) endTx() {
-	t.base = nil
+	t.base, t.points = nil, nil
 	if t.now.local.hasPath || t.now.local.hasRole {
 		t.now.local = scope{}
 		t.epoch++
@@ -317,7 +372,7 @@ func (t *State) settleFailed(tx Tx) (uncertain []string, all bool) {
 		t.restore(*before)
 	}
 	if tx == TxIdle {
-		t.base = nil
+		t.base, t.points = nil, nil
 		t.now.local = scope{}
 	}
 	return t.untouch(), t.all

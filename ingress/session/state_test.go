@@ -21,6 +21,8 @@ var (
 	commit   = &effect{Kind: schemas.StateEffect_KIND_COMMIT}
 	rollback = &effect{Kind: schemas.StateEffect_KIND_ROLLBACK}
 	reset    = &effect{Kind: schemas.StateEffect_KIND_RESET}
+	save     = &effect{Kind: schemas.StateEffect_KIND_SAVEPOINT, Name: "s"}
+	back     = &effect{Kind: schemas.StateEffect_KIND_ROLLBACK_TO, Name: "s"}
 	unknown  = &effect{Kind: schemas.StateEffect_KIND_UNKNOWN}
 )
 
@@ -39,25 +41,30 @@ func TestStateFollowsTransactions(t *testing.T) {
 		units []unit
 		want  string // the path; ? when it is not known
 	}{
-		"set":                     {[]unit{{effects: []*effect{path("a")}}}, "a"},
-		"set that failed":         {[]unit{{effects: []*effect{path("a")}, failed: true}}, "start"},
-		"committed":               {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{commit}}}, "a"},
-		"rolled back":             {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
-		"failed, then commit":     {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {failed: true, tx: bad}, {effects: []*effect{commit}}}, "start"},
-		"one unit":                {[]unit{{effects: []*effect{begin, path("a"), rollback, path("b")}, several: true}}, "b"},
-		"implicit transaction":    {[]unit{{effects: []*effect{path("a"), path("b")}, several: true, failed: true}}, "start"},
-		"set before begin":        {[]unit{{effects: []*effect{path("a"), begin}, several: true, tx: open}, {effects: []*effect{rollback}}}, "start"},
-		"commit, then a failure":  {[]unit{{effects: []*effect{begin, path("a"), commit}, several: true, failed: true}}, "?"},
-		"local":                   {[]unit{{effects: []*effect{begin, local(path("a"))}, several: true, tx: open}}, "a"},
-		"local, committed":        {[]unit{{effects: []*effect{begin, local(path("a"))}, several: true, tx: open}, {effects: []*effect{commit}}}, "start"},
-		"local outside":           {[]unit{{effects: []*effect{local(path("a"))}}}, "start"},
-		"local, then set":         {[]unit{{effects: []*effect{begin, local(path("a")), path("b")}, several: true, tx: open}, {effects: []*effect{commit}}}, "b"},
-		"unknown":                 {[]unit{{effects: []*effect{unknown}}}, "?"},
-		"unknown, then set":       {[]unit{{effects: []*effect{unknown}}, {effects: []*effect{path("a")}}}, "a"},
-		"to a savepoint":          {[]unit{{effects: []*effect{begin, path("a")}, several: true, tx: open}, {effects: []*effect{{Kind: schemas.StateEffect_KIND_ROLLBACK, Name: "s"}}, tx: open}}, "?"},
-		"reset":                   {[]unit{{effects: []*effect{path("a")}}, {effects: []*effect{reset}}}, "?"},
-		"opened unseen":           {[]unit{{tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
-		"rolled back and chained": {[]unit{{effects: []*effect{begin, path("a")}, several: true, tx: open}, {effects: []*effect{rollback}, tx: open}, {effects: []*effect{path("b")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
+		"set":                            {[]unit{{effects: []*effect{path("a")}}}, "a"},
+		"set that failed":                {[]unit{{effects: []*effect{path("a")}, failed: true}}, "start"},
+		"committed":                      {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{commit}}}, "a"},
+		"rolled back":                    {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
+		"failed, then commit":            {[]unit{{effects: []*effect{begin}, tx: open}, {effects: []*effect{path("a")}, tx: open}, {failed: true, tx: bad}, {effects: []*effect{commit}}}, "start"},
+		"one unit":                       {[]unit{{effects: []*effect{begin, path("a"), rollback, path("b")}, several: true}}, "b"},
+		"implicit transaction":           {[]unit{{effects: []*effect{path("a"), path("b")}, several: true, failed: true}}, "start"},
+		"set before begin":               {[]unit{{effects: []*effect{path("a"), begin}, several: true, tx: open}, {effects: []*effect{rollback}}}, "start"},
+		"commit, then a failure":         {[]unit{{effects: []*effect{begin, path("a"), commit}, several: true, failed: true}}, "?"},
+		"local":                          {[]unit{{effects: []*effect{begin, local(path("a"))}, several: true, tx: open}}, "a"},
+		"local, committed":               {[]unit{{effects: []*effect{begin, local(path("a"))}, several: true, tx: open}, {effects: []*effect{commit}}}, "start"},
+		"local outside":                  {[]unit{{effects: []*effect{local(path("a"))}}}, "start"},
+		"local, then set":                {[]unit{{effects: []*effect{begin, local(path("a")), path("b")}, several: true, tx: open}, {effects: []*effect{commit}}}, "b"},
+		"unknown":                        {[]unit{{effects: []*effect{unknown}}}, "?"},
+		"unknown, then set":              {[]unit{{effects: []*effect{unknown}}, {effects: []*effect{path("a")}}}, "a"},
+		"unknown savepoint":              {[]unit{{effects: []*effect{begin, path("a")}, several: true, tx: open}, {effects: []*effect{{Kind: schemas.StateEffect_KIND_ROLLBACK_TO, Name: "s"}}, tx: open}}, "?"},
+		"reset":                          {[]unit{{effects: []*effect{path("a")}}, {effects: []*effect{reset}}}, "start"},
+		"reset of the path":              {[]unit{{effects: []*effect{path("a")}}, {effects: []*effect{{Kind: schemas.StateEffect_KIND_RESET, Name: "search_path"}}}}, "start"},
+		"reset of another setting":       {[]unit{{effects: []*effect{path("a")}}, {effects: []*effect{{Kind: schemas.StateEffect_KIND_RESET, Name: "datestyle"}}}}, "a"},
+		"to a savepoint":                 {[]unit{{effects: []*effect{begin, path("a")}, several: true, tx: open}, {effects: []*effect{save, path("b")}, several: true, tx: open}, {effects: []*effect{back}, tx: open}}, "a"},
+		"to a savepoint after a failure": {[]unit{{effects: []*effect{begin, path("a"), save}, several: true, tx: open}, {failed: true, tx: bad}, {effects: []*effect{back}, tx: open}, {effects: []*effect{commit}}}, "a"},
+		"a released savepoint":           {[]unit{{effects: []*effect{begin, save, {Kind: schemas.StateEffect_KIND_RELEASE, Name: "s"}}, several: true, tx: open}, {effects: []*effect{back}, failed: true, tx: bad}, {effects: []*effect{rollback}}}, "start"},
+		"opened unseen":                  {[]unit{{tx: open}, {effects: []*effect{path("a")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
+		"rolled back and chained":        {[]unit{{effects: []*effect{begin, path("a")}, several: true, tx: open}, {effects: []*effect{rollback}, tx: open}, {effects: []*effect{path("b")}, tx: open}, {effects: []*effect{rollback}}}, "start"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := session.NewState(&schemas.SessionState{SearchPath: []string{"start"}, SearchPathKnown: true})
