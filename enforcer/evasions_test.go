@@ -19,12 +19,12 @@ type evasion struct {
 	State   evasionState `yaml:"state"`
 	Verdict string       `yaml:"verdict"`
 	By      []string     `yaml:"by"`
-	Harm    string       `yaml:"harm"`
 }
 
 type evasionState struct {
 	SearchPath  []string          `yaml:"search_path"`
 	UnknownPath bool              `yaml:"unknown_path"`
+	ChangedPath bool              `yaml:"changed_path"`
 	Role        string            `yaml:"role"`
 	Conforming  *bool             `yaml:"standard_conforming_strings"`
 	Encoding    string            `yaml:"client_encoding"`
@@ -37,6 +37,7 @@ func (s evasionState) state() *schemas.SessionState {
 		state.SearchPath = s.SearchPath
 	}
 	state.SearchPathKnown = !s.UnknownPath
+	state.SearchPathChanged = s.ChangedPath
 	state.Role = s.Role
 	if s.Conforming != nil {
 		state.StandardConformingStrings = *s.Conforming

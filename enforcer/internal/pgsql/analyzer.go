@@ -86,7 +86,7 @@ func signature(s *schemas.SessionState) string {
 		b.WriteString(part)
 		b.WriteByte(0)
 	}
-	for _, flag := range []bool{s.SearchPathKnown, s.StandardConformingStrings} {
+	for _, flag := range []bool{s.SearchPathKnown, s.StandardConformingStrings, s.SearchPathChanged} {
 		if flag {
 			b.WriteByte(1)
 		} else {

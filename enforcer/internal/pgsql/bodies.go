@@ -71,9 +71,13 @@ func (w *walker) createFunction(s *pgtypes.CreateFunctionStmt) {
 }
 
 func (w *walker) body(s *pgtypes.CreateFunctionStmt, language string, body []string) {
+	outer := w.deferred
+	w.deferred = true
+	defer func() { w.deferred = outer }()
 	switch {
 	case s.SqlBody != nil:
-		w.visit(s.SqlBody)
+		w.visit(s.SqlBody) // resolved now
+		return
 	case len(body) != 1:
 		w.opaque = true // an object file and a symbol
 	case language == "sql":

@@ -1,6 +1,9 @@
 package pgsql
 
 import (
+	"slices"
+	"strings"
+
 	pgtypes "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -105,6 +108,9 @@ func (c *conditioner) selfEvident(n *pgtypes.Node) truth {
 	if s := n.GetSubLink(); s != nil && c.sameTable(s) {
 		return always
 	}
+	if t := n.GetNullTest(); t != nil && systemColumn(t.Arg) {
+		return map[bool]truth{true: always, false: never}[t.Nulltesttype == pgtypes.NullTestType_IS_NOT_NULL]
+	}
 	e := n.GetAExpr()
 	if e == nil {
 		return filters
@@ -114,14 +120,19 @@ func (c *conditioner) selfEvident(n *pgtypes.Node) truth {
 		return filters
 	}
 	op := names[len(names)-1]
-	if e.Kind == pgtypes.A_Expr_Kind_AEXPR_LIKE || e.Kind == pgtypes.A_Expr_Kind_AEXPR_ILIKE {
-		if v, _ := fold(e.Rexpr); v.known && v.text == "%" && op[0] != '!' {
+	if v, _ := fold(e.Rexpr); v.known && v.number == nil && v.truth == nil && !v.null && matchesAll(e.Kind, op, v.text) {
+		return always
+	}
+	for _, x := range e.Rexpr.GetList().GetItems() { // IN, BETWEEN
+		if op == "=" && same(e.Lexpr, x) {
 			return always
 		}
-		return filters
+	}
+	if e.Kind == pgtypes.A_Expr_Kind_AEXPR_BETWEEN && allSame(e.Lexpr, e.Rexpr.GetList().GetItems()) {
+		return always
 	}
 	if !same(e.Lexpr, e.Rexpr) {
-		return filters
+		return c.joinsItself(e, op)
 	}
 	switch {
 	case e.Kind == pgtypes.A_Expr_Kind_AEXPR_NOT_DISTINCT:
@@ -130,6 +141,63 @@ func (c *conditioner) selfEvident(n *pgtypes.Node) truth {
 		return always
 	case e.Kind == pgtypes.A_Expr_Kind_AEXPR_OP && (op == "<>" || op == "<" || op == ">"), e.Kind == pgtypes.A_Expr_Kind_AEXPR_DISTINCT:
 		return never
+	}
+	return filters
+}
+
+// systemColumn reports whether n is a column that is never null.
+func systemColumn(n *pgtypes.Node) bool {
+	names := parts(n.GetColumnRef().GetFields())
+	if len(names) == 0 {
+		return false
+	}
+	switch names[len(names)-1] {
+	case "ctid", "tableoid", "xmin", "xmax", "cmin", "cmax":
+		return true
+	}
+	return false
+}
+
+// matchesAll reports whether a pattern matches every string.
+func matchesAll(kind pgtypes.A_Expr_Kind, op, pattern string) bool {
+	switch {
+	case kind == pgtypes.A_Expr_Kind_AEXPR_LIKE && op == "~~", kind == pgtypes.A_Expr_Kind_AEXPR_ILIKE && op == "~~*":
+		return pattern != "" && strings.Trim(pattern, "%") == ""
+	case kind == pgtypes.A_Expr_Kind_AEXPR_OP && (op == "~" || op == "~*"):
+		switch pattern {
+		case "", ".*", "^", "$", "^.*$", "^.*", ".*$":
+			return true
+		}
+	}
+	return false
+}
+
+func allSame(n *pgtypes.Node, others []*pgtypes.Node) bool {
+	for _, x := range others {
+		if !same(n, x) {
+			return false
+		}
+	}
+	return len(others) > 0
+}
+
+// joinsItself finds t.x = alias.x where alias is the target once more.
+func (c *conditioner) joinsItself(e *pgtypes.A_Expr, op string) truth {
+	a, b := parts(e.Lexpr.GetColumnRef().GetFields()), parts(e.Rexpr.GetColumnRef().GetFields())
+	if op != "=" || len(a) < 2 || len(b) < 2 || a[len(a)-1] != b[len(b)-1] {
+		return filters
+	}
+	target := c.w.relation(c.target)
+	for s := c.w.scope; s != nil; s = s.outer {
+		for _, r := range s.refs {
+			other := a[len(a)-2]
+			if other == c.alias {
+				other = b[len(b)-2]
+			}
+			if r.alias == other && r.alias != c.alias && slices.Equal(r.tables, target) {
+				return always
+			}
+		}
 	}
 	return filters
 }

@@ -23,7 +23,7 @@ func (w *walker) effect(e *schemas.StateEffect) {
 	}
 	switch e.Kind {
 	case schemas.StateEffect_KIND_SEARCH_PATH:
-		w.env.path, w.env.known = e.Values, true
+		w.env.path, w.env.known, w.env.own = e.Values, true, true
 	case schemas.StateEffect_KIND_ROLE:
 		if e.Values[0] != "" {
 			w.env.user = e.Values[0]

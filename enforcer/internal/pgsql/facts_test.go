@@ -86,7 +86,7 @@ func TestFacts(t *testing.T) {
 		{"IMPORT FOREIGN SCHEMA a FROM SERVER s INTO b", "k=IMPORT"},
 		{"ALTER TABLE t ADD COLUMN a int", "k=ALTER,ALTER_TABLE w=public.t"},
 		{"ALTER TABLE t ALTER a TYPE text USING b::text", "k=ALTER,ALTER_TABLE w=public.t c=public.t.a,public.t.b"},
-		{"ALTER TABLE t RENAME a TO b", "k=ALTER,ALTER_COLUMN w=public.t"},
+		{"ALTER TABLE t RENAME a TO b", "k=ALTER,ALTER_COLUMN w=public.t c=public.t.a"},
 		{"ALTER VIEW v RENAME TO x", "k=ALTER,ALTER_VIEW w=public.v"},
 		{"ALTER ROLE r SET search_path = x", "k=ALTER,ALTER_ROLE"},
 		{"ALTER DATABASE d SET search_path = x", "k=ALTER,ALTER_DATABASE"},

@@ -43,11 +43,12 @@ func listed(text string) set {
 type environment struct {
 	path  []string
 	known bool
+	own   bool // the path is this session's own doing
 	user  string
 }
 
 func newEnvironment(s *schemas.SessionState) environment {
-	e := environment{path: s.SearchPath, known: s.SearchPathKnown, user: s.User}
+	e := environment{path: s.SearchPath, known: s.SearchPathKnown, own: s.SearchPathChanged, user: s.User}
 	if s.Role != "" {
 		e.user = s.Role
 	}
@@ -97,10 +98,11 @@ func (w *walker) relation(r *pgtypes.RangeVar) []string {
 	return w.resolve(r.GetRelname(), builtin)
 }
 
-// resolve qualifies a name that the text does not; where it cannot, the facts are opaque.
+// resolve qualifies a name that the text does not; where it cannot, the facts are opaque. So they
+// are where a function is created under a path that its callers will not have.
 func (w *walker) resolve(name string, builtin bool) []string {
 	names, sure := w.env.candidates(name, builtin)
-	if !sure {
+	if !sure || w.deferred && w.env.own && !builtin { // it means something else when it runs
 		w.opaque = true
 	}
 	return names

@@ -114,12 +114,15 @@ func (w *walker) definition(m proto.Message) bool {
 		w.secretSetting(s.Setstmt)
 	case *pgtypes.RenameStmt:
 		w.kind("ALTER", "ALTER_"+object(s.RenameType))
-		w.direct(s)
+		w.rename(s)
 	case *pgtypes.AlterObjectSchemaStmt:
 		w.kind("ALTER", "ALTER_"+object(s.ObjectType))
 		w.direct(s)
 	case *pgtypes.AlterOwnerStmt:
 		w.kind("ALTER", "ALTER_"+object(s.ObjectType))
+		if s.ObjectType == pgtypes.ObjectType_OBJECT_SCHEMA {
+			w.written(quote(s.Object.GetString_().GetSval()) + ".*")
+		}
 		w.direct(s)
 	case *pgtypes.DefineStmt:
 		w.kind("CREATE", "CREATE_"+object(s.Kind))
@@ -239,6 +242,17 @@ func object(t pgtypes.ObjectType) string {
 	default:
 		return word
 	}
+}
+
+// rename notes what goes by another name from now on.
+func (w *walker) rename(s *pgtypes.RenameStmt) {
+	switch s.RenameType {
+	case pgtypes.ObjectType_OBJECT_SCHEMA:
+		w.written(quote(s.Subname) + ".*")
+	case pgtypes.ObjectType_OBJECT_COLUMN:
+		w.of(ref{tables: w.relation(s.Relation)}, s.Subname)
+	}
+	w.direct(s)
 }
 
 func (w *walker) drop(s *pgtypes.DropStmt) {

@@ -31,6 +31,7 @@ type walker struct {
 	defining int                        // statements that define something: a SET in them is for later
 	nesting  int                        // texts that this one is inside of
 	sure     map[*pgtypes.FuncCall]bool // calls that run, whatever the data
+	deferred bool                       // a body that runs later, under its caller's path
 	planOnly bool                       // EXPLAIN without ANALYZE: seen, not run
 	scope    *scope
 	effects  []*schemas.StateEffect
@@ -126,6 +127,11 @@ func (w *walker) visit(m proto.Message) {
 		w.operator(n)
 	case *pgtypes.TypeName:
 		w.typeName(n)
+	case *pgtypes.PartitionCmd: // attached to or detached from
+		if n.Name != nil {
+			w.written(w.relation(n.Name)...)
+		}
+		w.children(n, "name")
 	case *pgtypes.IndexElem:
 		w.named(n.Name)
 		w.children(n)
