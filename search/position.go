@@ -37,12 +37,13 @@ type Status struct {
 // Written returns the position of everything that the log holds now.
 func (s *Service) Written(ctx context.Context) (Position, error) { return heads(ctx, s.c.Log) }
 
+// heads asks for FRAMES first: the facts that frames need are then below the head of FACTS.
 func heads(ctx context.Context, l Log) (p Position, err error) {
-	if p.Facts, err = l.Head(ctx, schemas.Facts); err != nil {
-		return p, fmt.Errorf("head of facts: %w", err)
-	}
 	if p.Frames, err = l.Head(ctx, schemas.Frames); err != nil {
 		return p, fmt.Errorf("head of frames: %w", err)
+	}
+	if p.Facts, err = l.Head(ctx, schemas.Facts); err != nil {
+		return p, fmt.Errorf("head of facts: %w", err)
 	}
 	return p, nil
 }

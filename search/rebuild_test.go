@@ -75,6 +75,43 @@ func TestRebuildUnderWrites(t *testing.T) {
 	}
 }
 
+// growing is a log that, while it is told to, grows whenever somebody has asked where it ends.
+type growing struct {
+	*journal.Log
+	left atomic.Int32
+	grow func()
+}
+
+func (l *growing) Head(ctx context.Context, s schemas.Stream) (uint64, error) {
+	head, err := l.Log.Head(ctx, s)
+	if l.left.Add(-1) >= 0 {
+		l.grow()
+	}
+	return head, err
+}
+
+// TestRebuildWhileTheLogGrows holds that a position never has frames without the facts before them.
+func TestRebuildWhileTheLogGrows(t *testing.T) {
+	l := &growing{Log: openLog(t, t.TempDir())}
+	w := begin(t, l.Log, leaseOf(t, l.Log), alice())
+	l.grow = func() {
+		c := w.command(&schemas.Command{Text: "SELECT grown"}, allow())
+		w.rows(c, 1, []byte("grown row"))
+		w.flush()
+	}
+	s := openSearch(t, l, t.TempDir(), everybody{})
+	for i := range 2 { // the second compares with what the first made while the log grew
+		l.left.Store(20)
+		if r := rebuild(t, s); !r.Equal || r.Entries == 0 {
+			t.Errorf("rebuild %d: %+v", i, r)
+		}
+	}
+	l.left.Store(0)
+	if r := rebuild(t, s); !r.Equal {
+		t.Errorf("at the end: %+v", r)
+	}
+}
+
 // lossy is a log that, while it is told to, does not hand on one message of FACTS.
 type lossy struct {
 	*journal.Log
