@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"sallyport/schemas"
 )
@@ -49,7 +49,7 @@ func (d directory) open() (s *store, why error, err error) {
 }
 
 // locked reports whether another process has the index open: only its lock has a timeout.
-func locked(err error) bool { return errors.Is(err, bbolt.ErrTimeout) }
+func locked(err error) bool { return errors.Is(err, bolterrors.ErrTimeout) }
 
 // fresh makes an empty index and takes it into use.
 func (d directory) fresh() (*store, error) {
