@@ -11,8 +11,12 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// MaxFile is how large a file of resources may be.
-const MaxFile = 4 << 20
+// Bounds of what is decoded. The YAML library takes quadratic time on deep nesting, so one document
+// must be small.
+const (
+	MaxFile     = 4 << 20
+	MaxDocument = 64 << 10
+)
 
 // Load decodes every YAML document in data, strictly; a name is taken once per kind. The error is
 // of type Errors: everything that is wrong, each with file, line and column.
@@ -62,6 +66,10 @@ func (f *file) document(text string) []*Resource {
 		if text = text[3:]; bare(text) {
 			return nil
 		}
+	}
+	if len(text) > MaxDocument {
+		f.fail(Position{f.above + 1, 1}, "", fmt.Sprintf("the document is larger than %d bytes", MaxDocument))
+		return nil
 	}
 	tree, err := parse(text)
 	if err != nil {

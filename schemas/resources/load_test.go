@@ -122,6 +122,7 @@ func TestRefused(t *testing.T) {
 		"vault is not there":  {strings.Replace(target, "u}", "u, password: {vault: A}}", 1), []string{"f.yaml:7:40: spec.credential.password.vault: unknown field"}},
 		"other protocol":      {strings.Replace(target, "postgres", "oracle", 1), []string{`f.yaml:5:13: spec.protocol: "oracle" is not one of postgres`}},
 		"star as a label":     {strings.Replace(policy, "{names: [a]}", `{labels: {"*": x}}`, 1), []string{"f.yaml:5:21: spec.targets.labels: "}},
+		"large":               {target + "---\n# " + strings.Repeat("x", resources.MaxDocument), []string{"f.yaml:8:1: the document is larger"}},
 		"no value of a label": {strings.Replace(policy, "{names: [a]}", `{labels: {a: }}`, 1), []string{"f.yaml:5:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
