@@ -451,6 +451,14 @@ func (r *relay) conclude(i *item) error {
 		Duration: r.s.Elapsed(i.started), Error: res.failure, Refused: res.refused, Suspended: res.suspended})
 }
 
+// partialRows is how many rows of i have come so far.
+func (b *back) partialRows(i *item) uint64 {
+	if b.have && b.cur.command == i.command {
+		return b.res.rows
+	}
+	return 0
+}
+
 // failure handles ErrorResponse.
 func (r *relay) failure(ctx context.Context, raw []byte) error {
 	b := &r.back
@@ -478,8 +486,10 @@ func (r *relay) failure(ctx context.Context, raw []byte) error {
 	}
 	b.res.failure = f
 	if i.kind == itemQuery {
-		if b.fatal {
-			return r.conclude(i)
+		if b.fatal { // there will be no ReadyForQuery
+			err := r.conclude(i)
+			r.answered()
+			return err
 		}
 		return nil
 	}

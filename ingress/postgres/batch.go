@@ -71,6 +71,9 @@ func (r *relay) flush(ctx context.Context) error {
 	if err := r.s.Wait(ctx); err != nil {
 		return err
 	}
+	if err := r.uncrowd(); err != nil {
+		return err
+	}
 	if err := r.record(ctx); err != nil {
 		return err
 	}
@@ -84,6 +87,14 @@ func (r *relay) flush(ctx context.Context) error {
 		return r.forward(b.raw)
 	}
 	return nil
+}
+
+// maxExpected bounds the messages that are forwarded and not answered: what a client sends
+// without reading the answers must not pile up here.
+const maxExpected = 16 << 10
+
+func (r *relay) uncrowd() error {
+	return r.await(func() bool { return len(r.queue.rest()) < maxExpected })
 }
 
 func (r *relay) record(ctx context.Context) error {

@@ -75,6 +75,12 @@ func (r *relay) endCopy(ctx context.Context, typ byte, raw []byte) error {
 	}
 	f.copyIn = false
 	r.mu.Lock()
+	if !r.copying { // sent without waiting
+		if r.endedFor != f.last {
+			r.ended, r.endedFor = 0, f.last
+		}
+		r.ended++
+	}
 	r.copying = false
 	r.mu.Unlock()
 	f.scratch = nil
@@ -130,6 +136,10 @@ func (r *relay) copyBegins(i *item, raw []byte) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.endedFor == i.command && r.ended > 0 {
+		r.ended--
+		return nil
+	}
 	r.copying = true
 	r.queue.drop(func(i *item) bool { return i.kind == itemSync }) // the target ignores them now
 	if len(r.queue.rest()) > 1 {

@@ -8,6 +8,9 @@ import (
 	"sallyport/schemas"
 )
 
+// maxPortals bounds the portals of one transaction.
+const maxPortals = 10_000
+
 const kindPrepare = schemas.CommandKind_COMMAND_KIND_PREPARE
 
 // parse handles Parse: the text is judged now, and recorded with the Execute if that follows in
@@ -20,7 +23,7 @@ func (r *relay) parse(ctx context.Context, body []byte) error {
 		return r.bound(ctx)
 	}
 	c := session.Command{Kind: kindPrepare, Text: m.text, Statement: m.name}
-	if f.names.bytes+len(m.text) > r.limits.Statements {
+	if !f.names.room(len(m.text), r.limits.Statements) {
 		bad := failure("53400", "the session holds too much text in prepared statements").hint("deallocate some of them")
 		r.refuseExtended(bad, c, refusedBy(bad), insteadOfParse(nil, m.name))
 		return r.bound(ctx)
@@ -96,6 +99,10 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 	}
 	if s == nil {
 		r.refuseName("26000", "prepared statement \""+m.statement+"\" does not exist")
+		return nil
+	}
+	if len(f.names.portals) >= maxPortals || len(raw) > maxKept && f.names.held()+len(raw) > r.limits.ClientMessage {
+		r.refuseName("53400", "the session holds too many portals")
 		return nil
 	}
 	for i := range m.parameters {

@@ -27,10 +27,12 @@ type relay struct {
 
 	mu        sync.Mutex
 	queue     queue
-	discard   bool // the target skips everything up to the next Sync
-	copying   bool // the target reads COPY data
-	stray     int  // Syncs sent while it did, which it ignores, or not
-	waiting   bool // the front waits for the back
+	discard   bool   // the target skips everything up to the next Sync
+	copying   bool   // the target reads COPY data, and the client has not ended it
+	ended     int    // times that the client has ended COPY data before the target asked for it,
+	endedFor  uint64 // for this command
+	stray     int    // Syncs sent while it did, which it ignores, or not
+	waiting   bool   // the front waits for the back
 	uncertain []string
 	unsure    bool // every name is uncertain
 
@@ -78,10 +80,9 @@ func newRelay(c *conn, s *session.Session, u *upstream) *relay {
 // Sentinels of the pumps. A client that says goodbye and one that vanishes end alike: what it had
 // sent is still answered, into the log if not to it.
 var (
-	errGoodbye    = errors.New("the client has left")
-	errTarget     = errors.New("the target has closed the connection")
-	errOutOfStep  = errors.New("the target's answers are out of step")
-	errEndedByLog = errors.New("ended")
+	errGoodbye   = errors.New("the client has left")
+	errTarget    = errors.New("the target has closed the connection")
+	errOutOfStep = errors.New("the target's answers are out of step")
 )
 
 // run greets the client and relays until one side ends. It returns why.
@@ -188,16 +189,27 @@ func (r *relay) finish() session.End {
 	if r.s.Err() != nil {
 		end = r.s.End()
 	}
-	r.mu.Lock()
-	busy := !r.queue.empty()
-	r.mu.Unlock()
-	if busy {
+	if r.unanswered() {
 		r.u.abandon(r.limits.Dial)
 	}
 	if end.Reason != session.ReasonClient && !r.back.fatal {
 		r.farewell(end)
 	}
 	return end
+}
+
+// unanswered gives the commands that the target has not answered a result that says so, and
+// reports whether there are any.
+func (r *relay) unanswered() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, i := range r.queue.rest() {
+		if i.command != 0 && r.s.Result(&schemas.Result{Command: i.command, Duration: r.s.Elapsed(i.started), Rows: r.back.partialRows(&i),
+			Error: &schemas.Failure{Severity: "UNKNOWN", Message: "the session ended before the target had answered"}}) != nil {
+			break
+		}
+	}
+	return !r.queue.empty()
 }
 
 func (r *relay) farewell(e session.End) {

@@ -145,9 +145,32 @@ func (t *statements) weigh() {
 	t.bytes = 0
 	for _, s := range t.byName {
 		for ; s != nil; s = s.prev {
+			if s.state.Load() == confirmed {
+				s.prev = nil
+			}
 			t.bytes += len(s.name) + len(s.text)
 		}
 	}
+}
+
+// room reports whether another n bytes stay within limit. What is counted between two weighings
+// includes meanings that are no more.
+func (t *statements) room(n, limit int) bool {
+	if t.bytes+n > limit {
+		t.weigh()
+	}
+	return t.bytes+n <= limit
+}
+
+// held is how many bytes the values of the portals take.
+func (t *statements) held() int {
+	n := 0
+	for _, p := range t.portals {
+		for _, v := range p.params {
+			n += len(v.Data)
+		}
+	}
+	return n
 }
 
 // expire forgets the portals of transactions that are over.
