@@ -35,6 +35,8 @@
 //     names ([Opened] … [Bytes]), in one flat object. Names are those of entries.proto, except
 //     command_kind and notice_kind. Enums are short words. Payload that is not UTF-8 is "base64"
 //     in place of "text". A frame of rows that was malformed has the rows before that, and "problem".
+//     A command whose text holds several statements has columns several times; rows belong to the
+//     columns before them.
 //   - GET /sessions/{id}/play?from=1 is a websocket: [Message].
 //   - POST /sessions/{id}/kill {"reason"} answers 204. Killed is a fact first.
 //   - GET /sessions/{id}/export?format=ndjson|asciicast|html. A connection cut in the middle means

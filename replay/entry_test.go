@@ -69,6 +69,34 @@ func TestEntriesArePagedAndRendered(t *testing.T) {
 	}
 }
 
+// TestRowsAreRenderedByTheirOwnColumns: each statement of a text describes its rows anew.
+func TestRowsAreRenderedByTheirOwnColumns(t *testing.T) {
+	w := newWorld(t)
+	s := w.gateway.Open(first)
+	n := s.Command(&schemas.Command{Text: "SELECT 1; SELECT true"}, schemas.Outcome_OUTCOME_ALLOW)
+	number, truth := "\x00\x00\x00\x01", "\x01"
+	s.Columns(n, &schemas.Column{Name: "a", Type: 23, Binary: true})
+	s.Rows(n, []*string{&number})
+	s.Columns(n, &schemas.Column{Name: "b", Type: 16, Binary: true})
+	s.Rows(n, []*string{&truth})
+	s.Rows(n, []*string{&truth})
+	s.Close(&schemas.Closed{Reason: "client"})
+	w.settled(first)
+	for _, from := range []int{1, 5, 7, 8} {
+		_, body := w.get("root", fmt.Sprintf("/sessions/%s/entries?from=%d", first, from))
+		var got []string
+		for _, raw := range decode[entriesPage](t, body).Entries {
+			if e := decode[replay.Entry](t, string(raw)); e.Rows != nil {
+				got = append(got, *e.Rows.Rows[0][0])
+			}
+		}
+		want := map[int]string{1: "1 t t", 5: "1 t t", 7: "t t", 8: "t"}[from]
+		if strings.Join(got, " ") != want {
+			t.Errorf("from %d: %v, want %s", from, got, want)
+		}
+	}
+}
+
 func TestEveryKindReadsBack(t *testing.T) {
 	d := &replay.Decoder{}
 	for _, e := range []*schemas.Entry{

@@ -35,9 +35,7 @@ func (t *told) fold(l journal.Located) *event {
 		return t.verdictEvent(l, k.Verdict)
 	case *schemas.Entry_Result:
 		e := t.resultEvent(t.event(l, "command", "finished", classDatabase), k.Result)
-		if !k.Result.GetSuspended() {
-			delete(t.commands, k.Result.GetCommand())
-		}
+		delete(t.commands, k.Result.GetCommand())
 		return e
 	case *schemas.Entry_Closed:
 		return t.closedEvent(t.event(l, "session", "closed", classLogoff), k.Closed)

@@ -131,7 +131,7 @@ func (p *Events) refresh(ctx context.Context) error {
 
 // followFacts begins with the message that the last event came from: it may hold more.
 func (p *Events) followFacts(ctx context.Context, from uint64) error {
-	return p.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Facts, Subjects: []schemas.Subject{schemas.AllFacts}, From: from}, func(ms []journal.Message, _ bool) error {
+	return p.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Facts, Subjects: []schemas.Subject{schemas.AllFacts}, From: from, Linger: linger, Background: true}, func(ms []journal.Message, _ bool) error {
 		for _, m := range ms {
 			if err := p.tell(ctx, m); err != nil {
 				return stopped(ctx, err)
@@ -207,7 +207,7 @@ func before(ctx context.Context, log *journal.Log, id schemas.SessionID, number 
 }
 
 func (p *Events) followControl(ctx context.Context, from uint64) error {
-	return p.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, From: from}, func(ms []journal.Message, _ bool) error {
+	return p.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, From: from, Linger: linger}, func(ms []journal.Message, _ bool) error {
 		for _, m := range ms {
 			e, err := eventOf(ctx, p.log, m)
 			if err == nil && e != nil {

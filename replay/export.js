@@ -43,7 +43,7 @@ function addRows(c, rows) {
     c.table = make("table");
     const head = c.table.createTHead().insertRow();
     for (const col of c.columns) {
-      const th = make("th", "", col.name + (col.masked ? " (masked)" : ""));
+      const th = make("th", "", (col.name || "?column?") + (col.masked ? " (masked)" : ""));
       th.title = col.type;
       head.append(th);
     }
@@ -105,7 +105,13 @@ const kinds = {
   },
   held(e) { say(of(e).article, "div", "hold", `held until approved (${e.approval})`); },
   decided(e) { say(of(e).article, "div", "", `${e.decision} by ${e.by.join(", ")} ${e.reason}`); },
-  columns(e) { of(e).columns = e.columns; },
+  // A command of several statements has several tables.
+  columns(e) {
+    const c = of(e);
+    if (c.columns.length && !c.table) addRows(c, []);
+    c.columns = e.columns;
+    c.table = undefined;
+  },
   rows(e) { addRows(of(e), e.rows); if (e.problem) say(of(e).article, "div", "error", e.problem); },
   bytes(e) { say(of(e).article, "pre", "", bytesOf(e)); },
   notice(e) {

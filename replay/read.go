@@ -21,23 +21,24 @@ func (s *Service) decoder(ctx context.Context, id schemas.SessionID) *Decoder {
 	}}
 }
 
-// mostSearched bounds how far behind a command its columns are looked for.
-const mostSearched = 1000
+// mostSearched bounds, in bytes, how far behind a command its columns are looked for, and how far
+// behind those for others: only a text of several statements has several.
+const mostSearched = 4 << 20
 
-// findColumns reads on from a command to its columns. A failure means that they are not known:
-// reading the session itself fails, then, too.
+// findColumns reads on from a command to the columns that describe the rows before which they are
+// wanted. A failure means that they are not known: reading the session itself fails, then, too.
 func findColumns(ctx context.Context, log *journal.Log, id schemas.SessionID, command, before uint64) (found *schemas.Columns) {
 	if command == 0 {
 		return nil
 	}
 	searched := 0
 	_ = log.ReadSession(ctx, id, journal.ReadOptions{From: command}, func(l journal.Located) error {
-		if c := l.Entry.GetColumns(); c.GetCommand() == command && c != nil {
-			found = c
+		if l.Entry.GetNumber() >= before || searched > mostSearched {
 			return errEnough
 		}
-		if searched++; l.Entry.GetNumber() >= before || searched > mostSearched {
-			return errEnough
+		searched += l.Entry.SizeVT()
+		if c := l.Entry.GetColumns(); c != nil && c.GetCommand() == command {
+			found, searched = c, 0
 		}
 		return nil
 	})

@@ -17,6 +17,9 @@ import (
 // SessionsBucket is the name of the bucket.
 const SessionsBucket = "sessions"
 
+// linger is how long a message may wait for others to be folded with.
+const linger = 50 * time.Millisecond
+
 // positionKey holds the position; a session's id never looks like it.
 const positionKey = "position"
 
@@ -150,7 +153,7 @@ func (s *Sessions) consume(ctx context.Context) error {
 	for ctx.Err() == nil {
 		running, cancel := context.WithCancel(ctx)
 		from := s.begin(cancel)
-		err := s.log.Consume(running, journal.ConsumeConfig{Stream: schemas.Facts, Subjects: []schemas.Subject{schemas.AllFacts}, From: from}, func(ms []journal.Message, _ bool) error {
+		err := s.log.Consume(running, journal.ConsumeConfig{Stream: schemas.Facts, Subjects: []schemas.Subject{schemas.AllFacts}, From: from, Batch: 1024, Linger: linger}, func(ms []journal.Message, _ bool) error {
 			return s.fold(running, ms)
 		})
 		restarted := running.Err() != nil

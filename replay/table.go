@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -28,6 +29,10 @@ type table struct {
 }
 
 func newTable(w io.Writer, width int, columns []Column) *table {
+	columns = slices.Clone(columns)
+	for i := range columns {
+		columns[i].Name = cmp.Or(columns[i].Name, "?column?")
+	}
 	return &table{w: w, width: width, columns: columns}
 }
 
@@ -57,7 +62,7 @@ func (t *table) end() {
 
 func (t *table) start() {
 	for len(t.columns) < t.cells() { // rows of which nothing was described
-		t.columns = append(t.columns, Column{Name: fmt.Sprintf("column%d", len(t.columns)+1)})
+		t.columns = append(t.columns, Column{Name: "?column?"})
 	}
 	t.fit()
 	if !t.records {

@@ -49,7 +49,7 @@ func (t *transcript) entry(e Entry) {
 	case KindDecided:
 		t.remark("%s%s%s", e.Decided.Decision, by(e.Decided.By), because(e.Decided.Reason))
 	case KindColumns:
-		t.of(e.Columns.Command).columns = e.Columns.Columns
+		t.described(e.Columns)
 	case KindRows:
 		t.rows(e.Rows)
 	case KindBytes:
@@ -161,6 +161,24 @@ func (t *transcript) verdict(v *Verdict) {
 	}
 }
 
+// described begins a table: a command of several statements has several.
+func (t *transcript) described(c *Columns) {
+	r := t.of(c.Command)
+	t.endTable(r)
+	r.columns, r.table = c.Columns, nil
+}
+
+// endTable ends the table that was begun, if one was; it may have no rows.
+func (t *transcript) endTable(c *running) {
+	if c.table == nil && c.columns != nil && c.kind != "prepare" {
+		c.table = newTable(t.w, t.width, c.columns)
+	}
+	if c.table != nil {
+		c.table.end()
+		fmt.Fprintf(t.w, "(%d %s)\n", c.table.rows, plural(c.table.rows, "row"))
+	}
+}
+
 func (t *transcript) rows(r *Rows) {
 	c := t.of(r.Command)
 	if c.table == nil {
@@ -215,17 +233,13 @@ func (t *transcript) result(r *Result) {
 	if c.copied != 0 && c.copied != '\n' {
 		fmt.Fprintln(t.w)
 	}
-	if c.table == nil && c.columns != nil && r.Error == nil && c.kind != "prepare" {
-		c.table = newTable(t.w, t.width, c.columns)
-	}
-	if c.table != nil {
-		c.table.end()
-		fmt.Fprintf(t.w, "(%d %s)\n", c.table.rows, plural(c.table.rows, "row"))
+	if c.table != nil || r.Error == nil {
+		t.endTable(c)
 	}
 	switch {
 	case r.Error != nil:
 		t.failure(r.Error)
-	case c.table == nil && r.Tag != "":
+	case (c.table == nil || strings.Contains(r.Tag, "; ")) && r.Tag != "":
 		t.line(r.Tag)
 	case r.Suspended:
 		t.remark("more rows follow when they are asked for")

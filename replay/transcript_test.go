@@ -101,6 +101,17 @@ gamma | cccccccccccccccccccc
 	}
 }
 
+// TestSeveralTablesOfOneCommand: SELECT 1; SELECT 2 WHERE false; SELECT 3 is one text of three.
+func TestSeveralTablesOfOneCommand(t *testing.T) {
+	one, none, three := result([]string{"a"}, []string{"1"}), result([]string{"b"}), result([]string{""}, []string{"3"})
+	es := append(append(one[:2:2], none[0]), three...)
+	es[len(es)-1].Result = &replay.Result{Command: 1, Tag: "SELECT 1; SELECT 0; SELECT 1"}
+	want := " a\n---\n 1\n(1 row)\n b\n---\n(0 rows)\n ?column?\n----------\n 3\n(1 row)\nSELECT 1; SELECT 0; SELECT 1\n\n"
+	if got := shown(t, 80, es...); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestTablesKeepToTheWidth(t *testing.T) {
 	rows := [][]string{}
 	for i := range 500 { // more than the widths are taken from, and later ones wider
