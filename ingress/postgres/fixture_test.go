@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -200,17 +199,6 @@ func serverTLS(t testing.TB) (*tls.Config, string) {
 		t.Fatal(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}}, path
-}
-
-func (g *gateway) pool(t testing.TB) *x509.CertPool {
-	t.Helper()
-	pem, err := os.ReadFile(g.ca)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return pool
 }
 
 // dsn is how clients reach the gateway.

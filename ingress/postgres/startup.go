@@ -26,7 +26,6 @@ const (
 )
 
 func (v version) major() uint32 { return uint32(v) >> 16 }
-func (v version) minor() uint32 { return uint32(v) & 0xffff }
 
 // startup is what a client says at first.
 type startup struct {
