@@ -30,6 +30,9 @@ type Authorizer interface {
 	Allowed(ctx context.Context, permission string) (targets []string, all bool, err error)
 }
 
+// linger is how long an entry may wait for others to be indexed with.
+const linger = 100 * time.Millisecond
+
 // Permission is what a reader must have on a target to find what happened there.
 const Permission = "replay"
 
@@ -124,7 +127,7 @@ func (s *Service) consume(ctx context.Context, stream schemas.Stream, at uint64)
 	if err != nil {
 		return unlessDone(ctx, fmt.Errorf("head of %s: %w", stream, err))
 	}
-	c := journal.ConsumeConfig{Stream: stream, From: at + 1, Batch: maxBatch}
+	c := journal.ConsumeConfig{Stream: stream, From: at + 1, Batch: maxBatch, Linger: linger, Background: true}
 	err = s.c.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
 		if stream == schemas.Frames && len(ms) > 0 {
 			if err := s.factsFirst(ctx); err != nil {

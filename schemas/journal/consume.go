@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"time"
 
 	"sallyport/schemas"
 )
@@ -12,7 +13,21 @@ type ConsumeConfig struct {
 	Subjects []schemas.Subject // filter; empty: all
 	From     uint64            // first sequence wanted; 0 or 1: from the beginning
 	Batch    int               // most messages handled at once; 256 by default
+
+	// Linger is how long a new message may wait for others, so that they are handled together. A
+	// projection that need not follow at once costs the writers next to nothing with one.
+	Linger time.Duration
+	// Background gives way to this process's writers: while they commit, handle runs for at most
+	// a fifth of the time, and it catches up when they rest.
+	Background bool
 }
+
+// Bounds of giving way.
+const (
+	giveWay     = 4                      // times as long as handle took
+	longestRest = 500 * time.Millisecond // after which it goes on in any case
+	fewCommits  = 20                     // during handle and rest are no load
+)
 
 // Consume hands messages to handle in order, history first and then as they come, until ctx is
 // done (it then returns nil) or handle returns an error (which it returns). caughtUp is true when
@@ -22,6 +37,7 @@ type ConsumeConfig struct {
 func (l *Log) Consume(ctx context.Context, c ConsumeConfig, handle func(ms []Message, caughtUp bool) error) error {
 	setDefault(&c.Batch, 256)
 	t := l.tail(c.Stream, c.Subjects, c.From, max(c.Batch, 1))
+	t.linger = c.Linger
 	defer t.drop()
 	for {
 		ms, caughtUp, err := t.take(ctx, t.portion)
@@ -31,8 +47,35 @@ func (l *Log) Consume(ctx context.Context, c ConsumeConfig, handle func(ms []Mes
 		if err != nil {
 			return err
 		}
+		began, commits := l.elapsed(), l.commits.Load()
 		if err := handle(ms, caughtUp); err != nil {
 			return err
 		}
+		if c.Background {
+			l.rest(ctx, l.elapsed()-began, commits)
+		}
+	}
+}
+
+// rest lets writers go first: it returns once they commit no more, or after a multiple of worked.
+func (l *Log) rest(ctx context.Context, worked time.Duration, commits uint64) {
+	end := l.elapsed() + min(giveWay*worked, longestRest)
+	for l.commits.Load()-commits > fewCommits && l.elapsed() < end {
+		commits = l.commits.Load()
+		if !pause(ctx, min(50*time.Millisecond, end-l.elapsed())) {
+			return
+		}
+	}
+}
+
+// pause waits, and reports whether ctx is still on.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

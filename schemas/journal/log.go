@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,6 +28,8 @@ type Log struct {
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
 	messages     messagePool
+
+	commits atomic.Uint64 // of this process's writers, as a measure of their load
 
 	start time.Time     // zero of the monotonic clock
 	done  chan struct{} // closed by Close

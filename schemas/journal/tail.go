@@ -23,9 +23,11 @@ type tail struct {
 	log      *Log
 	stream   schemas.Stream
 	subjects []schemas.Subject
-	next     uint64 // sequence wanted
-	newest   bool   // only the last message of each subject, and what comes; until the first is taken
-	portion  int    // messages asked for at once
+	next     uint64        // sequence wanted
+	newest   bool          // only the last message of each subject, and what comes; until the first is taken
+	portion  int           // messages asked for at once
+	linger   time.Duration // how long a new message waits for others; 0: not at all
+	behind   bool          // there is more than was taken: with linger, take it at once
 
 	consumer string
 	sub      *nats.Subscription
@@ -35,6 +37,15 @@ type tail struct {
 	ordinal  uint64 // of the last message, counted by the consumer
 	asked    int    // messages still to come for the open request; 0: no request is open
 	empty    bool   // the new consumer has nothing to deliver, and the caller does not know yet
+}
+
+// pullRequest asks a consumer for messages.
+type pullRequest struct {
+	Batch     int           `json:"batch"`
+	MaxBytes  int           `json:"max_bytes"`
+	Expires   time.Duration `json:"expires,omitempty"`
+	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
+	NoWait    bool          `json:"no_wait,omitempty"`
 }
 
 const (
@@ -53,8 +64,11 @@ func (l *Log) tail(s schemas.Stream, subjects []schemas.Subject, from uint64, po
 // reach what was the end of the stream (of what the filter lets through); it is true once without
 // messages when there is nothing at first.
 func (t *tail) take(ctx context.Context, most int) (ms []Message, caughtUp bool, err error) {
+	if t.linger > 0 {
+		return t.gather(ctx, most)
+	}
 	for {
-		if err := t.ready(ctx); err != nil {
+		if err := t.ready(ctx, t.portion, false); err != nil {
 			return nil, false, err
 		}
 		if t.empty {
@@ -119,7 +133,10 @@ func (t *tail) accept(m *nats.Msg) (message Message, pending uint64, good bool) 
 	if err != nil { // a status, which has no such reply subject
 		switch m.Header.Get("Status") {
 		case "100": // heartbeat
-		case "408", "409": // request over: expired, or the next message does not fit
+		case "404", "408", "409": // request over: nothing there, expired, or the next message does not fit
+			if m.Header.Get("Description") == "Batch Completed" {
+				break // of a request that is counted already; the next one may be open
+			}
 			t.asked = 0
 			if deleted := m.Header.Get("Description"); deleted == "Consumer Deleted" || deleted == "Leadership Change" {
 				t.drop()
@@ -142,8 +159,9 @@ func (t *tail) accept(m *nats.Msg) (message Message, pending uint64, good bool) 
 	}, meta.NumPending, true
 }
 
-// ready sees to it that there is a consumer with an open request.
-func (t *tail) ready(ctx context.Context) error {
+// ready sees to it that there is a consumer with an open request for most messages: those that
+// are there now, or else also those that come.
+func (t *tail) ready(ctx context.Context, most int, now bool) error {
 	for wait := 20 * time.Millisecond; t.consumer == ""; wait = min(2*wait, time.Second) {
 		err := t.create(ctx)
 		if err == nil {
@@ -166,15 +184,16 @@ func (t *tail) ready(ctx context.Context) error {
 	if t.asked > 0 || len(t.messages) > 0 {
 		return nil
 	}
-	body, err := json.Marshal(map[string]int64{
-		"batch": int64(t.portion), "max_bytes": portionBytes,
-		"expires": int64(pullExpiry), "idle_heartbeat": int64(pullHeartbeat),
-	})
+	r := pullRequest{Batch: most, MaxBytes: portionBytes, NoWait: now}
+	if !now {
+		r.Expires, r.Heartbeat = pullExpiry, pullHeartbeat
+	}
+	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", t.stream, err)
 	}
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + string(t.stream) + "." + t.consumer
-	t.asked = t.portion
+	t.asked = most
 	if err := t.log.read.nc.PublishRequest(subject, t.sub.Subject, body); err != nil {
 		t.drop() // and round again: the connection is away
 	}

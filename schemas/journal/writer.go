@@ -63,6 +63,7 @@ func (w *Writer) Fact(e *schemas.Entry) (number uint64, err error) {
 // frames that belong to them must have been flushed before. When ctx ends first, Commit returns
 // its error, and the facts are stored or not, as those of a Fact.
 func (w *Writer) Commit(ctx context.Context, es ...*schemas.Entry) error {
+	w.log.commits.Add(1)
 	w.mu.Lock()
 	for _, e := range es {
 		if err := w.add(&w.facts, e); err != nil {

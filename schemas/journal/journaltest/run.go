@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(t testing.TB) *journal.Log) {
 		"follow until closed":           (*suite).followUntilClosed,
 		"read from the middle":          (*suite).readFromTheMiddle,
 		"consume history, then live":    (*suite).consumeHistoryThenLive,
+		"consume in groups":             (*suite).consumeInGroups,
 		"consume slowly":                (*suite).consumeSlowly,
 		"control and events conditions": (*suite).conditions,
 		"ask and answer":                (*suite).askAndAnswer,

@@ -5,12 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 )
 
-func (s *suite) consumeHistoryThenLive() {
+func (s *suite) consumeHistoryThenLive() { s.historyThenLive(journal.ConsumeConfig{}) }
+
+// consumeInGroups has messages wait for each other, and gives way to writers.
+func (s *suite) consumeInGroups() {
+	s.historyThenLive(journal.ConsumeConfig{Linger: 20 * time.Millisecond, Background: true})
+}
+
+func (s *suite) historyThenLive(config journal.ConsumeConfig) {
 	subject := schemas.EventSubject("session", "opened", "postgres", "orders")
 	other := schemas.EventSubject("session", "opened", "ssh", "web1")
 	for i := range uint64(10) {
@@ -25,7 +33,7 @@ func (s *suite) consumeHistoryThenLive() {
 	defer cancel()
 	var got []uint64
 	live := false
-	config := journal.ConsumeConfig{Stream: schemas.Events, Subjects: []schemas.Subject{subject}, From: 3, Batch: 3}
+	config.Stream, config.Subjects, config.From, config.Batch = schemas.Events, []schemas.Subject{subject}, 3, 3
 	err := s.log.Consume(ctx, config, func(ms []journal.Message, caughtUp bool) error {
 		if len(ms) > 3 {
 			s.Errorf("a batch of %d", len(ms))
@@ -51,7 +59,7 @@ func (s *suite) consumeHistoryThenLive() {
 		s.Errorf("got %v, want %v", got, want)
 	}
 	stop := errors.New("stop")
-	err = s.log.Consume(s.ctx, journal.ConsumeConfig{Stream: schemas.Controls}, func(ms []journal.Message, caughtUp bool) error {
+	err = s.log.Consume(s.ctx, journal.ConsumeConfig{Stream: schemas.Controls, Linger: config.Linger}, func(ms []journal.Message, caughtUp bool) error {
 		if len(ms) != 0 || !caughtUp {
 			s.Errorf("an empty stream gives %d messages, caught up: %t", len(ms), caughtUp)
 		}
