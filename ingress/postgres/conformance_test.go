@@ -39,8 +39,13 @@ func (p *conforming) Start(t *testing.T, env *sessiontest.Env, address string) {
 }
 
 func (p *conforming) Connect(t *testing.T) sessiontest.Client {
-	c := &conformingClient{raw: dialRaw(t, p.g.addr), extended: p.extended}
-	c.send(&pgproto3.StartupMessage{ProtocolVersion: 3 << 16, Parameters: map[string]string{"user": user, "database": "suite"}})
+	return connectAs(t, p.g, "suite", p.extended)
+}
+
+// connectAs opens a session, or notes what the client was told instead.
+func connectAs(t *testing.T, g *gateway, target string, extended bool) *conformingClient {
+	c := &conformingClient{raw: dialRaw(t, g.addr), extended: extended}
+	c.send(&pgproto3.StartupMessage{ProtocolVersion: 3 << 16, Parameters: map[string]string{"user": user, "database": target}})
 	s := scram.NewClient(token, nil, false)
 	for {
 		typ, body := c.message()
