@@ -793,11 +793,11 @@ func (x *Opened) GetTls() bool {
 type Command struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Kind            CommandKind            `protobuf:"varint,1,opt,name=kind,proto3,enum=sallyport.v1.CommandKind" json:"kind,omitempty"`
-	Text            string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                          // up to 64 KiB of it
-	TextSize        uint64                 `protobuf:"varint,3,opt,name=text_size,json=textSize,proto3" json:"text_size,omitempty"` // bytes of the whole (marked) text; more than text holds: Text frames before this entry carry all of it
-	Digest          []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`                      // keyed digest of the exact payload
-	Statement       string                 `protobuf:"bytes,5,opt,name=statement,proto3" json:"statement,omitempty"`                // prepared statement name
-	Parameters      []*Value               `protobuf:"bytes,6,rep,name=parameters,proto3" json:"parameters,omitempty"`
+	Text            string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                             // up to 64 KiB of it
+	TextSize        uint64                 `protobuf:"varint,3,opt,name=text_size,json=textSize,proto3" json:"text_size,omitempty"`    // bytes of the whole (marked) text; more than text holds: Text frames before this entry carry all of it
+	Digest          []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`                         // keyed digest of the exact payload
+	Statement       string                 `protobuf:"bytes,5,opt,name=statement,proto3" json:"statement,omitempty"`                   // prepared statement name
+	Parameters      []*Value               `protobuf:"bytes,6,rep,name=parameters,proto3" json:"parameters,omitempty"`                 // the first 4096; of the others a Text frame each, but of nulls
 	TextFirst       uint64                 `protobuf:"varint,7,opt,name=text_first,json=textFirst,proto3" json:"text_first,omitempty"` // number of the first Text frame, when text_size exceeds text
 	Portal          string                 `protobuf:"bytes,8,opt,name=portal,proto3" json:"portal,omitempty"`
 	ParametersFirst uint64                 `protobuf:"varint,9,opt,name=parameters_first,json=parametersFirst,proto3" json:"parameters_first,omitempty"` // number of the first Text frame of a parameter too large for here; 0: none
