@@ -260,6 +260,44 @@ func TestLargeCellAndText(t *testing.T) {
 	}
 }
 
+// What does not fit into a fact does not end the session.
+func TestLongMessagesNamesAndManyParameters(t *testing.T) {
+	g := start(t, options{})
+	ctx := t.Context()
+	c := g.pgx(t)
+	if _, err := c.Exec(ctx, "do $$ begin raise notice '%', repeat('n', 3000000); raise exception '%', repeat('e', 2000000); end $$"); code(err) != "P0001" {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := c.Prepare(ctx, strings.Repeat("s", 9_000), "select 1"); err != nil {
+		t.Fatal(err)
+	}
+	marks, values := make([]string, 60000), make([]any, 60000)
+	for i := range marks {
+		marks[i], values[i] = fmt.Sprintf("($%d::text)", i+1), fmt.Sprint("value ", i)
+	}
+	values[59998], values[59999] = nil, ""
+	var n int
+	if err := c.QueryRow(ctx, "select count(v) from (values "+strings.Join(marks, ",")+") as t (v)", values...).Scan(&n); err != nil || n != 59999 {
+		t.Fatalf("got %d, %v", n, err)
+	}
+	_ = c.Close(ctx)
+	var told, parameters int
+	for _, e := range g.Only(t) {
+		if b := e.GetBytes(); b.GetChannel() == schemas.Channel_CHANNEL_ERR {
+			told += len(b.Data)
+		}
+		if e.GetCommand().GetKind() == schemas.CommandKind_COMMAND_KIND_EXECUTE {
+			parameters += len(e.GetCommand().GetParameters())
+		}
+		if e.GetText().GetParameter() > 4096 {
+			parameters++
+		}
+	}
+	if told != 5_000_000 || parameters < 59999 {
+		t.Errorf("on the log: %d bytes of messages, %d parameters", told, parameters)
+	}
+}
+
 func TestPsycopg2(t *testing.T) {
 	if _, err := os.Stat("/usr/bin/python3"); err != nil {
 		t.Skip("no python3")

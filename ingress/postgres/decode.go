@@ -74,6 +74,16 @@ func (r *reader) count(size int) int {
 	return n
 }
 
+// nameSize is how many bytes of the name of a statement or portal PostgreSQL looks at
+// (NAMEDATALEN - 1): names that differ only beyond them are the same name.
+const nameSize = 63
+
+// name takes the name of a statement or portal, as the target will understand it.
+func (r *reader) name() string {
+	n := r.text()
+	return string(n[:min(len(n), nameSize)])
+}
+
 func decodeQuery(body []byte) (string, bool) {
 	r := reader{b: body}
 	text := r.text()
@@ -87,7 +97,7 @@ type parseMessage struct {
 
 func decodeParse(body []byte) (parseMessage, bool) {
 	r := reader{b: body}
-	m := parseMessage{name: string(r.text()), text: string(r.text())}
+	m := parseMessage{name: r.name(), text: string(r.text())}
 	for range r.count(4) {
 		m.types = append(m.types, uint32(r.int32()))
 	}
@@ -102,7 +112,7 @@ type bindMessage struct {
 
 func decodeBind(body []byte) (bindMessage, bool) {
 	r := reader{b: body}
-	m := bindMessage{portal: string(r.text()), statement: string(r.text())}
+	m := bindMessage{portal: r.name(), statement: r.name()}
 	formats, ok := decodeFormats(&r)
 	n := r.count(4)
 	if !ok || len(formats) > 1 && len(formats) != n {
@@ -156,14 +166,14 @@ func formatOf(formats []bool, i int) bool {
 
 func decodeExecute(body []byte) (portal string, rows int32, ok bool) {
 	r := reader{b: body}
-	portal, rows = string(r.text()), r.int32()
+	portal, rows = r.name(), r.int32()
 	return portal, rows, r.ok()
 }
 
 // decodeNamed reads Describe and Close: 'S' or 'P' and a name.
 func decodeNamed(body []byte) (kind byte, name string, ok bool) {
 	r := reader{b: body}
-	kind, name = r.byte(), string(r.text())
+	kind, name = r.byte(), r.name()
 	return kind, name, r.ok() && (kind == 'S' || kind == 'P')
 }
 

@@ -25,6 +25,9 @@ type (
 // everything around it must come out the same.
 const bad = "BAD"
 
+// long is as much of a name as PostgreSQL looks at.
+var long = strings.Repeat("n", 63)
+
 // refusals are conversations, in steps; after each step answers are read up to ReadyForQuery, as
 // often as it has queries and Syncs.
 var refusals = map[string][][]pgproto3.FrontendMessage{
@@ -89,6 +92,11 @@ var refusals = map[string][][]pgproto3.FrontendMessage{
 		{&parse{Name: "d", Query: "select 1"}, &sync_{}}, {&parse{Name: "d", Query: "select 2"}, &sync_{}},
 		{&bind{PreparedStatement: "d"}, &execute{}, &sync_{}}, {&closing{ObjectType: 'S', Name: "d"}, &sync_{}},
 		{&bind{PreparedStatement: "d"}, &execute{}, &sync_{}}, {&parse{Name: "d", Query: "select 3"}, &bind{PreparedStatement: "d"}, &execute{}, &sync_{}},
+	},
+	"names that differ too late to be told apart": {
+		{&parse{Name: long + "1", Query: "select 1"}, &sync_{}}, {&parse{Name: long + "2", Query: "select 2"}, &sync_{}},
+		{&closing{ObjectType: 'S', Name: long + "3"}, &parse{Name: long + "4", Query: "select 4"}, &sync_{}},
+		{&bind{PreparedStatement: long + "1", DestinationPortal: long + "5"}, &execute{Portal: long + "6"}, &sync_{}},
 	},
 	"names that mean nothing": {
 		{&bind{PreparedStatement: "x"}, &execute{}, &sync_{}}, {&execute{Portal: "y"}, &sync_{}}, {&describe{ObjectType: 'S', Name: "x"}, &sync_{}},
@@ -174,6 +182,25 @@ func ends(step []pgproto3.FrontendMessage) int {
 		}
 	}
 	return n
+}
+
+// What runs is what is recorded, by whatever name it goes.
+func TestRecordedIsWhatRuns(t *testing.T) {
+	g := start(t, options{})
+	c := g.raw(t)
+	c.send(&parse{Name: long + "1", Query: "select 'first'"}, &sync_{})
+	c.until('Z')
+	c.send(&closing{ObjectType: 'S', Name: long + "2"}, &parse{Name: long + "3", Query: "select 'second'"}, &sync_{})
+	c.until('Z')
+	c.send(&bind{PreparedStatement: long + "1"}, &execute{}, &sync_{})
+	if got := c.until('Z'); !strings.Contains(got, "second") {
+		t.Errorf("got %s", got)
+	}
+	_ = c.Close()
+	texts := commands(g.Only(t))
+	if last := texts[len(texts)-1]; last != "select 'second'" {
+		t.Errorf("recorded %q", last)
+	}
 }
 
 func TestRefusalsWords(t *testing.T) {

@@ -10,8 +10,11 @@ import (
 
 // Bounds of what one entry holds. Larger texts and parameters go into Text frames.
 const (
-	maxText = 64 << 10
-	piece   = 128 << 10
+	maxText   = 64 << 10
+	maxName   = 1 << 10
+	maxFacts  = 64 << 10
+	maxValues = 4096
+	piece     = 128 << 10
 	// MaxPayload is how much payload a protocol puts into one frame.
 	MaxPayload = 128 << 10
 )
@@ -37,7 +40,7 @@ type Command struct {
 // after the next Commit that returns nil.
 func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number uint64, err error) {
 	fact := &schemas.Command{
-		Kind: c.Kind, Statement: printable(c.Statement), Portal: printable(c.Portal), Sql: d.Sql,
+		Kind: c.Kind, Statement: name(c.Statement), Portal: name(c.Portal), Sql: fit(d.Sql),
 		Digest: s.Digest(c.Text, c.Parameters),
 	}
 	if err := s.text(ctx, fact, mark(c.Text, d.Secrets)); err != nil {
@@ -57,6 +60,24 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 	return number, s.fail(err)
 }
 
+// name shortens what only names something.
+func name(n string) string { return cut(printable(n), maxName) }
+
+// fit leaves the long lists of facts out where they would not fit: the text they are made from is
+// recorded anyway.
+func fit(f *schemas.SqlFacts) *schemas.SqlFacts {
+	if f == nil || f.SizeVT() <= maxFacts {
+		return f
+	}
+	out := &schemas.SqlFacts{Kinds: f.Kinds, Reads: f.Reads, Writes: f.Writes, Statements: f.Statements,
+		UnfilteredWrite: f.UnfilteredWrite, Opaque: f.Opaque, Unparsed: f.Unparsed, ParseError: f.ParseError}
+	if out.SizeVT() > maxFacts {
+		out.Kinds, out.Reads, out.Writes = nil, nil, nil
+	}
+	out.ParseError = name(out.ParseError)
+	return out
+}
+
 // text puts text into the fact, and into acknowledged frames first when it is large.
 func (s *Session) text(ctx context.Context, fact *schemas.Command, text string) error {
 	fact.TextSize = uint64(len(text))
@@ -74,6 +95,9 @@ func (s *Session) text(ctx context.Context, fact *schemas.Command, text string) 
 
 // cut shortens text at a rune's boundary.
 func cut(text string, n int) string {
+	if n >= len(text) {
+		return text
+	}
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
@@ -81,14 +105,17 @@ func cut(text string, n int) string {
 }
 
 // parameters puts as much of the values into the fact as fits, the rest into frames before it.
+// Beyond maxValues there are frames alone; a value without one is null.
 func (s *Session) parameters(ctx context.Context, fact *schemas.Command, ps []Parameter, secret bool) error {
-	room, framed := maxText, false
+	room := maxText
 	for i, p := range ps {
 		v := &schemas.Value{Null: p.Null, Binary: p.Binary, Type: p.Type, Size: uint64(len(p.Data)), Data: p.Data}
-		switch {
-		case secret && !p.Null:
-			v.Data, v.Marker = nil, "[secret]"
-		case len(p.Data) > room:
+		switch beyond := i >= maxValues; {
+		case secret:
+			if !p.Null {
+				v.Data, v.Marker = nil, "[secret]"
+			}
+		case len(p.Data) > room || beyond && !p.Null:
 			first, err := s.pieces(ctx, p.Data, uint32(i+1))
 			if err != nil {
 				return err
@@ -96,19 +123,21 @@ func (s *Session) parameters(ctx context.Context, fact *schemas.Command, ps []Pa
 			if fact.ParametersFirst == 0 {
 				fact.ParametersFirst = first
 			}
-			v.Data, framed = p.Data[:min(room, 1024)], true
+			v.Data = p.Data[:min(room, 1024, len(p.Data))]
 		}
 		room -= min(room, len(v.Data)+16)
-		fact.Parameters = append(fact.Parameters, v)
+		if i < maxValues {
+			fact.Parameters = append(fact.Parameters, v)
+		}
 	}
-	if framed {
+	if fact.ParametersFirst != 0 {
 		return s.w.Flush(ctx)
 	}
 	return nil
 }
 
 func (s *Session) pieces(ctx context.Context, data []byte, parameter uint32) (first uint64, err error) {
-	for at := 0; at < len(data); at += piece {
+	for at := 0; at < len(data) || at == 0; at += piece {
 		t := &schemas.Text{First: first, Offset: uint64(at), Data: data[at:min(at+piece, len(data))], Parameter: parameter}
 		n, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Text{Text: t}})
 		if err != nil {
@@ -173,7 +202,11 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 
 // Result records how a command ended. It travels with the next Commit.
 func (s *Session) Result(r *schemas.Result) error {
-	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Result{Result: r}})
+	var err error
+	if r.Error, err = s.spill(r.Command, r.Error); err != nil {
+		return s.fail(err)
+	}
+	_, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Result{Result: r}})
 	s.Totals.Rows.Add(r.Rows)
 	s.Totals.BytesOut.Add(r.Bytes)
 	return s.fail(err)
@@ -181,21 +214,43 @@ func (s *Session) Result(r *schemas.Result) error {
 
 // Notice records what the client was told outside of a result.
 func (s *Session) Notice(command uint64, kind string, body *schemas.Failure) error {
-	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{Command: command, Kind: kind, Body: body}}})
+	body, err := s.spill(command, body)
+	if err == nil {
+		_, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{Command: command, Kind: kind, Body: body}}})
+	}
 	return s.fail(err)
+}
+
+// spill puts what is too long for a fact into frames, and returns what the fact says instead: the
+// beginning of each text.
+func (s *Session) spill(command uint64, f *schemas.Failure) (*schemas.Failure, error) {
+	if f == nil || f.SizeVT() <= maxText {
+		return f, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.g.c.CommitTimeout)
+	defer cancel()
+	for _, text := range []string{f.Message, f.Detail, f.Hint} {
+		for at := 0; at < len(text) && len(text) > maxName; at += piece {
+			b := &schemas.Bytes{Command: command, Channel: schemas.Channel_CHANNEL_ERR, Format: "text", Data: []byte(text[at:min(at+piece, len(text))])}
+			if _, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &schemas.Failure{Severity: name(f.Severity), Code: name(f.Code), Message: name(f.Message), Detail: name(f.Detail), Hint: name(f.Hint)}, nil
 }
 
 // Notification records a message of another session that the client listens for.
 func (s *Session) Notification(channel, payload string) error {
 	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{
-		Kind: "notification", Channel: printable(channel), Payload: printable(payload)}}})
+		Kind: "notification", Channel: name(channel), Payload: cut(printable(payload), maxText)}}})
 	return s.fail(err)
 }
 
 // Reported takes, and records, a session parameter that the target reports.
-func (s *Session) Reported(name, value string) error {
-	s.State.Reported(name, value)
-	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_State{State: &schemas.State{Name: printable(name), Value: printable(value)}}})
+func (s *Session) Reported(parameter, value string) error {
+	s.State.Reported(parameter, value)
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_State{State: &schemas.State{Name: cut(printable(parameter), maxName), Value: cut(printable(value), maxText)}}})
 	return s.fail(err)
 }
 
