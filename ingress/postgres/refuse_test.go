@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgproto3/v2"
 
 	"sallyport/ingress/sessiontest"
+	"sallyport/schemas"
 )
 
 type (
@@ -193,6 +194,57 @@ func TestRecordedIsWhatRuns(t *testing.T) {
 	c.send(&closing{ObjectType: 'S', Name: long + "2"}, &parse{Name: long + "3", Query: "select 'second'"}, &sync_{})
 	c.until('Z')
 	c.send(&bind{PreparedStatement: long + "1"}, &execute{}, &sync_{})
+	if got := c.until('Z'); !strings.Contains(got, "second") {
+		t.Errorf("got %s", got)
+	}
+	_ = c.Close()
+	texts := commands(g.Only(t))
+	if last := texts[len(texts)-1]; last != "select 'second'" {
+		t.Errorf("recorded %q", last)
+	}
+}
+
+// SQL's PREPARE and the protocol share names: one that fails leaves the name with its old text.
+func TestFailedPrepareDoesNotRenameAStatement(t *testing.T) {
+	g := start(t, options{})
+	const prepare = "prepare a as select 'second'"
+	g.Enforcer.Set("r2", func(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
+		v := sessiontest.Judge(a)
+		if a.Text == prepare {
+			v.Effects = []*schemas.StateEffect{{Kind: schemas.StateEffect_KIND_PREPARE, Name: "a", Values: []string{"select 'second'"}}}
+		}
+		return v
+	})
+	c := g.raw(t)
+	c.send(&parse{Name: "a", Query: "select 'first'"}, &sync_{})
+	c.until('Z')
+	c.send(&query{String: prepare})
+	if e, _ := c.failure(); e.Code != "42P05" {
+		t.Errorf("got %+v", e)
+	}
+	c.send(&bind{PreparedStatement: "a"}, &execute{}, &sync_{})
+	got := c.until('Z')
+	_ = c.Close()
+	texts := commands(g.Only(t))
+	if last := texts[len(texts)-1]; strings.Contains(got, "first") && last != "select 'first'" || strings.Contains(last, "second") {
+		t.Errorf("recorded %q, ran %s", last, got)
+	}
+}
+
+// A statement that SQL prepared can be run by the protocol, and is judged and recorded as what it is.
+func TestSQLPreparedStatementByProtocol(t *testing.T) {
+	g := start(t, options{})
+	const prepare = "prepare b as select 'second'"
+	g.Enforcer.Set("r2", func(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
+		v := sessiontest.Judge(a)
+		if a.Text == prepare {
+			v.Effects = []*schemas.StateEffect{{Kind: schemas.StateEffect_KIND_PREPARE, Name: "b", Values: []string{"select 'second'"}}}
+		}
+		return v
+	})
+	c := g.raw(t)
+	c.send(&query{String: prepare}, &bind{PreparedStatement: "b"}, &execute{}, &sync_{})
+	c.until('Z')
 	if got := c.until('Z'); !strings.Contains(got, "second") {
 		t.Errorf("got %s", got)
 	}

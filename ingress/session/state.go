@@ -378,22 +378,19 @@ func (t *State) settleFailed(tx Tx) (uncertain []string, all bool) {
 	return t.untouch(), t.all
 }
 
-// untouch takes back what a failed unit did to names. One statement that failed did nothing. Of
-// several any may have run, and preparing is not undone by a rollback, so their names are no
-// longer certain.
+// untouch takes back what a failed unit did to names, as far as SQL's EXECUTE goes. One statement
+// that failed did nothing. Of several any may have run, and preparing is not undone by a
+// rollback. To the protocol, which has taken them for done, all of them are uncertain.
 func (t *State) untouch() (uncertain []string) {
 	for i := len(t.touched) - 1; i >= 0; i-- {
 		o := t.touched[i]
 		t.names++
-		switch {
-		case t.several:
-			delete(t.prepared, o.name)
-			uncertain = append(uncertain, o.name)
-		case o.existed:
+		if o.existed && !t.several {
 			t.define(o.name, o.text)
-		default:
+		} else {
 			delete(t.prepared, o.name)
 		}
+		uncertain = append(uncertain, o.name)
 	}
 	return uncertain
 }
