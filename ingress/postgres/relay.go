@@ -173,12 +173,8 @@ func (r *relay) leave(err error) {
 	}
 	if bad, ok := errors.AsType[*refusal](err); ok {
 		r.note(session.End{Reason: session.ReasonError, Message: bad.message})
-	} else if r.s.Err() == nil {
-		select {
-		case <-r.over:
-		default:
-			r.note(session.End{Reason: session.ReasonError, Message: shown(err, "FATAL").message})
-		}
+	} else if r.s.Err() == nil && !errors.Is(err, errTarget) { // what the target did, the back says
+		r.note(session.End{Reason: session.ReasonError, Message: shown(err, "FATAL").message})
 	}
 	_ = r.u.conn.SetDeadline(time.Now())
 }

@@ -283,3 +283,25 @@ func TestUnixSocketAndUnreachable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A cancel request goes to the target in the way that the session did.
+func TestCancelOverUpstreamTLS(t *testing.T) {
+	pg := postgrestest.Run(t, postgrestest.Config{TLS: true, HBA: []string{"hostssl all all 127.0.0.1/32 scram-sha-256"}})
+	g := start(t, options{pg: pg, target: func(r *resources.Target) { r.TLS = &resources.TLS{Mode: "verify-full", CA: pg.CA} }})
+	c, admin := g.pgx(t), g.direct(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(t.Context(), "select pg_sleep(40)")
+		done <- err
+	}()
+	waitFor(t, func() bool {
+		var n int
+		return admin.QueryRow(t.Context(), "select count(*) from pg_stat_activity where query = 'select pg_sleep(40)' and state = 'active'").Scan(&n) == nil && n == 1
+	})
+	if err := c.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; code(err) != "57014" {
+		t.Errorf("got %v", err)
+	}
+}
