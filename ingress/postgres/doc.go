@@ -45,6 +45,10 @@
 //
 // # Limits of what is followed
 //
+// Names of statements and portals are cut to 63 bytes, as the target cuts them. A client that
+// vanishes leaves the target Limits.DrainAfterGoodbye to finish what it was sent; what still runs
+// then is cancelled, and so is what runs when a session is killed.
+//
 // Statements share their names with SQL's PREPARE, which is followed by what the enforcer says of
 // each command. A PREPARE hidden in code that the enforcer calls opaque is not: a policy that
 // lets opaque code run lets it redefine names.
