@@ -17,16 +17,17 @@ type ConsumeConfig struct {
 	// Linger is how long a new message may wait for others, so that they are handled together. A
 	// projection that need not follow at once costs the writers next to nothing with one.
 	Linger time.Duration
-	// Background gives way to this process's writers: while they commit, handle runs for at most
-	// a fifth of the time, and it catches up when they rest.
+	// Background gives way to this process's writers: while they are busy, handle runs for about
+	// a tenth of the time, and it catches up when they rest.
 	Background bool
 }
 
 // Bounds of giving way.
 const (
-	giveWay     = 4                      // times as long as handle took
-	longestRest = 500 * time.Millisecond // after which it goes on in any case
-	fewCommits  = 20                     // during handle and rest are no load
+	giveWay     = 9                     // times as long as handle took
+	longestRest = 2 * time.Second       // after which it goes on in any case
+	glance      = 50 * time.Millisecond // how often it looks whether writers still write
+	fewAppends  = 10                    // commits and frames within a glance that are no load
 )
 
 // Consume hands messages to handle in order, history first and then as they come, until ctx is
@@ -47,22 +48,22 @@ func (l *Log) Consume(ctx context.Context, c ConsumeConfig, handle func(ms []Mes
 		if err != nil {
 			return err
 		}
-		began, commits := l.elapsed(), l.commits.Load()
+		began, before := l.elapsed(), l.appends.Load()
 		if err := handle(ms, caughtUp); err != nil {
 			return err
 		}
-		if c.Background {
-			l.rest(ctx, l.elapsed()-began, commits)
+		if c.Background && l.appends.Load()-before > fewAppends {
+			l.rest(ctx, l.elapsed()-began)
 		}
 	}
 }
 
-// rest lets writers go first: it returns once they commit no more, or after a multiple of worked.
-func (l *Log) rest(ctx context.Context, worked time.Duration, commits uint64) {
+// rest lets writers go first: it returns once they are quiet, or after a multiple of worked.
+func (l *Log) rest(ctx context.Context, worked time.Duration) {
 	end := l.elapsed() + min(giveWay*worked, longestRest)
-	for l.commits.Load()-commits > fewCommits && l.elapsed() < end {
-		commits = l.commits.Load()
-		if !pause(ctx, min(50*time.Millisecond, end-l.elapsed())) {
+	for l.elapsed() < end {
+		before := l.appends.Load()
+		if !pause(ctx, glance) || l.appends.Load()-before <= fewAppends {
 			return
 		}
 	}

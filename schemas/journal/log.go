@@ -29,7 +29,7 @@ type Log struct {
 	waiters      waiterPool
 	messages     messagePool
 
-	commits atomic.Uint64 // of this process's writers, as a measure of their load
+	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
 
 	start time.Time     // zero of the monotonic clock
 	done  chan struct{} // closed by Close

@@ -56,6 +56,9 @@ func run(ctx context.Context, c config) (err error) {
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", w.name, p.name, err)
 				}
+				if err := b.settle(ctx, p); err != nil {
+					return err
+				}
 				if results[w.name] == nil {
 					results[w.name] = make(map[string][]float64)
 				}
@@ -65,5 +68,6 @@ func run(ctx context.Context, c config) (err error) {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, c.rounds)
 	}
 	report(os.Stdout, b.workloads(), results)
+	fmt.Printf("\nAfter its turns Sallyport took %.0f s in total to index and publish what was still to come.\n", b.settled.Seconds())
 	return nil
 }

@@ -34,6 +34,7 @@ type bench struct {
 	server  *postgrestest.Server
 	started []*exec.Cmd
 	paths   []path
+	settled time.Duration // spent waiting for Sallyport to catch up with itself
 }
 
 const (
@@ -202,6 +203,49 @@ func (b *bench) token(ctx context.Context, file string) (string, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// settle waits until Sallyport has caught up with itself (its index, its events), so that what it
+// does afterwards does not fall on the next path's turn. Its own processor time tells.
+func (b *bench) settle(ctx context.Context, p path) error {
+	if p.name != sallyport {
+		return nil
+	}
+	begin := time.Now()
+	for quiet := 0; quiet < 3; {
+		before, err := processorTime(b.started[len(b.started)-1].Process.Pid)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(glance):
+		}
+		after, err := processorTime(b.started[len(b.started)-1].Process.Pid)
+		if err != nil {
+			return err
+		}
+		if quiet++; after-before > glance/20 {
+			quiet = 0
+		}
+	}
+	b.settled += time.Since(begin)
+	return nil
+}
+
+const glance = 200 * time.Millisecond
+
+// processorTime returns what a process has used: proc(5), fields 14 and 15 of stat, in ticks of 10 ms.
+func processorTime(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err, err2)
 }
 
 func (b *bench) stop() error {
