@@ -7,9 +7,12 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sallyport/schemas/journal/journaltest"
 )
@@ -176,6 +179,38 @@ func TestBrowserSession(t *testing.T) {
 	for _, s := range steps {
 		if s.got != s.want {
 			t.Errorf("%s: %d, want %d", s.what, s.got, s.want)
+		}
+	}
+}
+
+// TestDumpEqualsDirect dumps and benchmarks with PostgreSQL's own tools, under the real policies.
+func TestDumpEqualsDirect(t *testing.T) {
+	t.Parallel()
+	target := newTarget(t)
+	g := newGateway(t, target, "")
+	token := g.token("alice")
+	dump := func(dsn string) string {
+		t.Helper()
+		c := exec.Command(filepath.Join(target.Bin, "pg_dump"), "--restrict-key=same", dsn)
+		c.Env = append(os.Environ(), "PGPASSWORD="+token)
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("pg_dump: %v: %s", err, out)
+		}
+		return string(out)
+	}
+	through := dump("host=127.0.0.1 port=" + g.port + " user=alice dbname=orders")
+	if diff := cmp.Diff(dump(target.DSN("orders")), through); diff != "" {
+		t.Errorf("the dump through the gateway differs:\n%s", diff)
+	}
+	if out, err := exec.Command(filepath.Join(target.Bin, "pgbench"), "-i", "-q", target.DSN("orders")).CombinedOutput(); err != nil {
+		t.Fatalf("pgbench -i: %v: %s", err, out)
+	}
+	for _, mode := range []string{"simple", "extended", "prepared"} {
+		c := exec.Command(filepath.Join(target.Bin, "pgbench"), "-S", "-n", "-M", mode, "-c", "4", "-t", "50", "-h", "127.0.0.1", "-p", g.port, "-U", "alice", "orders")
+		c.Env = append(os.Environ(), "PGPASSWORD="+token)
+		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "200/200") {
+			t.Errorf("pgbench -M %s: %v: %s", mode, err, out)
 		}
 	}
 }

@@ -237,12 +237,13 @@ func TestEffects(t *testing.T) {
 		"SELECT set_config('search_path', a, true) FROM t":     {effect(unknown, "")},
 		"SELECT set_config('search_path', 'x', true) FROM t":   {effect(unknown, "")},
 		"SELECT 1 WHERE set_config('a', 'x', true) = ''":       {effect(unknown, "")},
-		"DO $$ BEGIN SET search_path = x; END $$":              {effect(unknown, "")},
-		"DO $$ BEGIN EXECUTE a(); END $$":                      {effect(unknown, "")},
-		"CALL f()":                                             {effect(unknown, "")},
-		"EXPLAIN SELECT set_config('search_path', 'x', true)":  nil,
-		"UPDATE pg_settings SET setting = 'x'":                 {effect(unknown, "")},
-		"nonsense":                                             {effect(unknown, "")},
+		"SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'jit'": {effect(unknown, "")},
+		"DO $$ BEGIN SET search_path = x; END $$":                                 {effect(unknown, "")},
+		"DO $$ BEGIN EXECUTE a(); END $$":                                         {effect(unknown, "")},
+		"CALL f()":                                                                {effect(unknown, "")},
+		"EXPLAIN SELECT set_config('search_path', 'x', true)":                     nil,
+		"UPDATE pg_settings SET setting = 'x'":                                    {effect(unknown, "")},
+		"nonsense":                                                                {effect(unknown, "")},
 	} {
 		got := a.Analyze(text, fresh()).Effects
 		if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {

@@ -31,6 +31,7 @@ type walker struct {
 	defining int                        // statements that define something: a SET in them is for later
 	nesting  int                        // texts that this one is inside of
 	sure     map[*pgtypes.FuncCall]bool // calls that run, whatever the data
+	harmless map[*pgtypes.FuncCall]bool // calls of set_config that change no meaning
 	deferred bool                       // a body that runs later, under its caller's path
 	planOnly bool                       // EXPLAIN without ANALYZE: seen, not run
 	scope    *scope
@@ -64,6 +65,7 @@ func (w *walker) run(text string) error {
 			w.exact = true
 		}
 		w.sure = certain(s.Stmt.GetSelectStmt())
+		w.harmless = w.pinned(s.Stmt.GetSelectStmt())
 		w.visit(s.Stmt)
 		w.transact(s.Stmt)
 	}
