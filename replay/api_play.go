@@ -16,13 +16,14 @@ import (
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
+	"sallyport/schemas/problem"
 )
 
 // Message is what the websocket of play sends.
 type Message struct {
-	Type    string   `json:"type"` // entries, live, end, error
-	Entries []Entry  `json:"entries,omitempty"`
-	Problem *Problem `json:"problem,omitempty"`
+	Type    string            `json:"type"` // entries, live, end, error
+	Entries []Entry           `json:"entries,omitempty"`
+	Problem *problem.Document `json:"problem,omitempty"`
 }
 
 // play answers the websocket: history from any number as fast as the viewer reads, then what
@@ -245,15 +246,15 @@ func (p *player) farewell(err error) (internal bool) {
 	case p.request.Context().Err() != nil || errors.Is(err, context.Canceled):
 		code = websocket.CloseGoingAway
 	default:
-		problem := problemOf(err)
-		internal = problem.Code == schemas.CodeInternal && !disconnected(err)
-		if p.send(Message{Type: "error", Problem: &problem}) != nil {
+		document := problem.Of(shown(err))
+		internal = document.Code == schemas.CodeInternal && !disconnected(err)
+		if p.send(Message{Type: "error", Problem: &document}) != nil {
 			return internal
 		}
-		if code = websocket.CloseInternalServerErr; problem.Code == schemas.CodeForbidden {
+		if code = websocket.CloseInternalServerErr; document.Code == schemas.CodeForbidden {
 			code = websocket.ClosePolicyViolation
 		}
-		text = string(problem.Code)
+		text = string(document.Code)
 	}
 	_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(p.service.WriteTimeout))
 	return internal

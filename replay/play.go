@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 )
 
 // PlayOptions says how Play shows a session.
@@ -126,7 +127,7 @@ func Stream(conn *websocket.Conn) iter.Seq2[Entry, error] {
 	}
 }
 
-func problemError(p *Problem) error {
+func problemError(p *problem.Document) error {
 	if p == nil {
 		return errors.New("the server ended the session without saying why")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
+	"sallyport/schemas/problem"
 )
 
 // Authorizer says whether the principal whose request ctx belongs to may do something: replay,
@@ -82,58 +83,17 @@ func (s *Service) Mount(mux *http.ServeMux) {
 func (s *Service) handle(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {
-			s.problem(w, r, err)
+			problem.Write(w, r, s.Logger, shown(err))
 		}
 	}
 }
 
-// Problem is a problem document (RFC 9457).
-type Problem struct {
-	Type   string       `json:"type"`
-	Title  string       `json:"title"`
-	Status int          `json:"status"`
-	Detail string       `json:"detail"`
-	Code   schemas.Code `json:"code"`
-	Hint   string       `json:"hint,omitempty"`
-}
-
-func problemOf(err error) Problem {
+// shown is err as the reader sees it.
+func shown(err error) error {
 	if errors.Is(err, journal.ErrNotFound) {
-		err = &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no such session"}
+		return &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no such session"}
 	}
-	e := schemas.Shown(err)
-	status := http.StatusInternalServerError
-	switch e.Code {
-	case schemas.CodeUnauthenticated:
-		status = http.StatusUnauthorized
-	case schemas.CodeForbidden:
-		status = http.StatusForbidden
-	case schemas.CodeNotFound:
-		status = http.StatusNotFound
-	case schemas.CodeInvalid:
-		status = http.StatusBadRequest
-	case schemas.CodeConflict:
-		status = http.StatusConflict
-	case schemas.CodeUnsupported:
-		status = http.StatusNotImplemented
-	case schemas.CodeLimit:
-		status = http.StatusTooManyRequests
-	case schemas.CodeUnavailable:
-		status = http.StatusServiceUnavailable
-	case schemas.CodeKilled:
-		status = http.StatusGone
-	}
-	return Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code, Hint: e.Hint}
-}
-
-func (s *Service) problem(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		s.Logger.Error("request failed", "path", r.URL.Path, "error", err)
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client is gone when this fails
+	return err
 }
 
 func reply[T any](w http.ResponseWriter, v T) error {

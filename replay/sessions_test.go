@@ -15,6 +15,7 @@ import (
 	"sallyport/replay/internal/sample"
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
+	"sallyport/schemas/problem"
 )
 
 func TestASessionIsFolded(t *testing.T) {
@@ -104,7 +105,7 @@ func TestListIsFilteredOrderedAndPaged(t *testing.T) {
 	if strings.Join(got, "") != "gfedcba" {
 		t.Errorf("page by page: %v", got)
 	}
-	if status, body := w.get("root", "/sessions?cursor=nonsense"); status != 400 || decode[replay.Problem](t, body).Code != schemas.CodeInvalid {
+	if status, body := w.get("root", "/sessions?cursor=nonsense"); status != 400 || decode[problem.Document](t, body).Code != schemas.CodeInvalid {
 		t.Errorf("a bad cursor: %d %s", status, body)
 	}
 }
@@ -256,7 +257,7 @@ func TestVerifyTellsWholeFromUnknown(t *testing.T) {
 	if status, body := w.get("root", "/verify"); status != 200 || strings.Count(body, "\n") != 1 || decode[replay.Verification](t, body).Session != first {
 		t.Errorf("all: %d %s", status, body)
 	}
-	if status, body := w.get("root", "/sessions/"+string(second)+"/verify"); status != 404 || decode[replay.Problem](t, body).Code != schemas.CodeNotFound {
+	if status, body := w.get("root", "/sessions/"+string(second)+"/verify"); status != 404 || decode[problem.Document](t, body).Code != schemas.CodeNotFound {
 		t.Errorf("unknown: %d %s", status, body)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 )
 
 // answer is what GET /search says.
@@ -27,12 +28,12 @@ func (s *Service) Handler() http.Handler {
 func (s *Service) serveSearch(w http.ResponseWriter, r *http.Request) {
 	q, err := readQuery(r)
 	if err != nil {
-		s.problem(w, r, err)
+		problem.Write(w, r, s.c.Logger, err)
 		return
 	}
 	res, err := s.Search(r.Context(), q)
 	if err != nil {
-		s.problem(w, r, err)
+		problem.Write(w, r, s.c.Logger, err)
 		return
 	}
 	a := answer{Hits: res.Hits, Total: res.Total, Next: res.Next, TookMS: float64(res.Took.Microseconds()) / 1000}
@@ -57,42 +58,6 @@ func readQuery(r *http.Request) (Query, error) {
 		return q, &schemas.Error{Code: schemas.CodeInvalid, Message: "order must be newest or oldest"}
 	}
 	return q, nil
-}
-
-// problem is an RFC 9457 problem document.
-type problem struct {
-	Type   string       `json:"type"`
-	Title  string       `json:"title"`
-	Status int          `json:"status"`
-	Detail string       `json:"detail"`
-	Code   schemas.Code `json:"code"`
-}
-
-func (s *Service) problem(w http.ResponseWriter, r *http.Request, err error) {
-	e := schemas.Shown(err)
-	if e.Code == schemas.CodeInternal && r.Context().Err() == nil {
-		s.c.Logger.Error("search failed", "error", err)
-	}
-	p := problem{Type: "about:blank", Status: status(e.Code), Detail: e.Message, Code: e.Code}
-	p.Title = http.StatusText(p.Status)
-	if e.Hint != "" {
-		p.Detail += "; " + e.Hint
-	}
-	s.write(w, p.Status, "application/problem+json", p)
-}
-
-func status(c schemas.Code) int {
-	switch c {
-	case schemas.CodeInvalid:
-		return http.StatusBadRequest
-	case schemas.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	case schemas.CodeForbidden:
-		return http.StatusForbidden
-	case schemas.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 func (s *Service) write(w http.ResponseWriter, code int, kind string, v any) {

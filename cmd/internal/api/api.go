@@ -12,6 +12,7 @@ import (
 	"sallyport/ingress/login"
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
+	"sallyport/schemas/problem"
 	"sallyport/schemas/registry"
 )
 
@@ -69,7 +70,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 		behind.Handle(pattern, a.admin(handler))
 	}
 	behind.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is nothing at " + r.URL.Path})
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is nothing at " + r.URL.Path})
 	})
 
 	front := http.NewServeMux()
@@ -78,7 +79,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	front.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	front.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Ready(r); err != nil {
-			problem(w, a.logger, &schemas.Error{Code: schemas.CodeUnavailable, Message: "not ready: " + err.Error()})
+			problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeUnavailable, Message: "not ready: " + err.Error()})
 		}
 	})
 	front.Handle("GET /metrics", c.Metrics)
@@ -91,7 +92,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 func (a *API) admin(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.access.Authorize(r.Context(), "admin", ""); err != nil {
-			problem(w, a.logger, err)
+			problem.Write(w, r, a.logger, err)
 			return
 		}
 		next(w, r)

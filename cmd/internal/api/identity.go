@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 )
 
 // Cookie and header names of browser sessions.
@@ -55,7 +56,7 @@ func (a *API) authenticate(next http.Handler) http.Handler {
 		}
 		id, err := a.identify(r)
 		if err != nil {
-			problem(w, a.logger, err)
+			problem.Write(w, r, a.logger, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 	"sallyport/schemas/resources"
 )
 
@@ -31,14 +32,14 @@ func kindOf(r *http.Request) (resources.Kind, error) {
 func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	kind, err := kindOf(r)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	out := []json.RawMessage{}
 	for _, res := range a.registry.Snapshot().All(kind) {
 		document, err := resources.MarshalCanonical(res)
 		if err != nil {
-			problem(w, a.logger, err)
+			problem.Write(w, r, a.logger, err)
 			return
 		}
 		out = append(out, document)
@@ -49,12 +50,12 @@ func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 func (a *API) getResource(w http.ResponseWriter, r *http.Request) {
 	res, err := a.find(r)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	document, err := resources.MarshalCanonical(res)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	reply(w, a.logger, json.RawMessage(document))
@@ -76,7 +77,7 @@ func (a *API) find(r *http.Request) (*resources.Resource, error) {
 func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		problem(w, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
 		return
 	}
 	name := r.URL.Query().Get("name")
@@ -85,7 +86,7 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	changes, err := a.applier.Apply(r.Context(), Who(r.Context()).Principal.Name, name, data)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	reply(w, a.logger, map[string]any{"changes": changes})
@@ -95,12 +96,12 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 func (a *API) putResource(w http.ResponseWriter, r *http.Request) {
 	kind, err := kindOf(r)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		problem(w, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
 		return
 	}
 	rs, err := resources.Load("request", data)
@@ -108,12 +109,12 @@ func (a *API) putResource(w http.ResponseWriter, r *http.Request) {
 		err = &schemas.Error{Message: "the body must be one " + string(kind) + " named " + r.PathValue("name")}
 	}
 	if err != nil {
-		problem(w, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: err.Error()})
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: err.Error()})
 		return
 	}
 	changes, err := a.applier.Apply(r.Context(), Who(r.Context()).Principal.Name, "request", data)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	reply(w, a.logger, map[string]any{"changes": changes})
@@ -122,7 +123,7 @@ func (a *API) putResource(w http.ResponseWriter, r *http.Request) {
 func (a *API) deleteResource(w http.ResponseWriter, r *http.Request) {
 	res, err := a.find(r)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	err = a.registry.Append(r.Context(), &schemas.Control{
@@ -130,7 +131,7 @@ func (a *API) deleteResource(w http.ResponseWriter, r *http.Request) {
 		Kind: &schemas.Control_ResourceDeleted{ResourceDeleted: &schemas.ResourceDeleted{Kind: string(res.Kind), Name: res.Metadata.Name}},
 	})
 	if err != nil {
-		problem(w, a.logger, unavailable(err))
+		problem.Write(w, r, a.logger, unavailable(err))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -7,6 +7,7 @@ import (
 
 	"sallyport/ingress/login"
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 )
 
 // browserLife is how long a browser session lasts at most; it never outlives the token that began it.
@@ -18,12 +19,12 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		Token string `json:"token"`
 	}
 	if err := decode(w, r, &in); err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	secret, life, err := a.beginBrowser(r, in.Token)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
@@ -97,7 +98,7 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 			TokenRevoked: &schemas.TokenRevoked{Id: id.Principal.TokenId},
 		}})
 		if err != nil {
-			problem(w, a.logger, unavailable(err))
+			problem.Write(w, r, a.logger, unavailable(err))
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sallyport/ingress/login"
 	"sallyport/schemas"
+	"sallyport/schemas/problem"
 )
 
 // NewToken is the request to make a token. Exactly one of User and Agent is set.
@@ -46,12 +47,12 @@ const defaultTTL = time.Hour
 func (a *API) createToken(w http.ResponseWriter, r *http.Request) {
 	var in NewToken
 	if err := decode(w, r, &in); err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	made, err := a.makeToken(r, in)
 	if err != nil {
-		problem(w, a.logger, err)
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	reply(w, a.logger, made)
@@ -148,14 +149,14 @@ func (a *API) listTokens(w http.ResponseWriter, _ *http.Request) {
 func (a *API) revokeToken(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if _, ok := a.registry.Snapshot().Token(schemas.TokenID(id)); !ok {
-		problem(w, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no live token " + id})
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no live token " + id})
 		return
 	}
 	err := a.registry.Append(r.Context(), &schemas.Control{
 		By: Who(r.Context()).Principal.Name, Kind: &schemas.Control_TokenRevoked{TokenRevoked: &schemas.TokenRevoked{Id: id}},
 	})
 	if err != nil {
-		problem(w, a.logger, unavailable(err))
+		problem.Write(w, r, a.logger, unavailable(err))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -45,6 +45,7 @@ type Main struct {
 	applier   api.Applier
 	listeners map[string]net.Listener // by service; bound before anything runs
 	read      *readSide               // nil: not in this process
+	judging   chan struct{}           // closed once this process's enforcer answers
 	ready     chan struct{}
 	serving   atomic.Bool
 }
@@ -53,7 +54,7 @@ type Main struct {
 func New(c Config) *Main {
 	return &Main{
 		config: c.Config, services: c.Services, version: c.Version, logger: c.Logger,
-		listeners: make(map[string]net.Listener), ready: make(chan struct{}),
+		listeners: make(map[string]net.Listener), judging: make(chan struct{}), ready: make(chan struct{}),
 	}
 }
 
@@ -182,6 +183,7 @@ func (m *Main) runEnforcer(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	close(m.judging)
 	<-ctx.Done()
 	return nil
 }
@@ -200,6 +202,13 @@ func (m *Main) serve(ctx context.Context, g *errgroup.Group) error {
 	}
 	if err := m.applyFiles(ctx); err != nil {
 		return err
+	}
+	if m.services.Enforcer {
+		select {
+		case <-m.judging:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	if m.services.Gateway {
 		if err := m.startGateway(ctx, g); err != nil {
