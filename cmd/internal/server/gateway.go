@@ -67,8 +67,8 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 	limits := m.config.Limits
 	server, err := postgres.New(postgres.Config{
 		Gateway: gateway, Authenticator: m.login.For(postgres.Protocol), SignIns: signIns{m},
-		Credentials: credential.New(credential.Config{Sealer: keys.seal}),
-		TLS:         &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12},
+		Credentials: credential.New(credential.Config{Sealer: keys.seal}), RequireTLS: true,
+		TLS: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12},
 		Limits: postgres.Limits{
 			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
 			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,
