@@ -56,7 +56,7 @@ type Limits struct {
 	Authentication  time.Duration `yaml:"authentication" doc:"Time a client has from connecting to being authenticated."`
 	Unauthenticated int           `yaml:"unauthenticated" doc:"Connections that are not yet authenticated, in total."`
 	PerAddress      int           `yaml:"unauthenticated_per_address" doc:"Connections that are not yet authenticated, from one address."`
-	Sessions        int           `yaml:"sessions" doc:"Open sessions in one gateway. 0: no limit."`
+	Sessions        int           `yaml:"sessions" doc:"Open sessions in one gateway."`
 	Message         int           `yaml:"message" doc:"Bytes of one protocol message from a client."`
 	Verdict         time.Duration `yaml:"verdict" doc:"Time the enforcer has to answer; after it the command is denied."`
 	Dial            time.Duration `yaml:"dial" doc:"Time to connect and authenticate to a target."`
@@ -78,7 +78,7 @@ func Default() *Config {
 		DataDir: "./data",
 		NATS:    NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, Replicas: 1},
 		Limits: Limits{
-			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Message: 1 << 30,
+			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
 		},
@@ -166,7 +166,7 @@ func (c *Config) checkLimits() []error {
 	}
 	for name, n := range map[string]int{
 		"unauthenticated": l.Unauthenticated, "unauthenticated_per_address": l.PerAddress,
-		"message": l.Message, "unacknowledged": l.Unacknowledged,
+		"sessions": l.Sessions, "message": l.Message, "unacknowledged": l.Unacknowledged,
 	} {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

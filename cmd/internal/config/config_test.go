@@ -28,7 +28,7 @@ func TestRefused(t *testing.T) {
 		"tls: {cert: a.pem}":                     "cert and key go together",
 		"limits: {verdict: 0s}":                  "limits.verdict: must be above zero",
 		"limits: {unacknowledged: -1}":           "limits.unacknowledged: must be above zero",
-		"limits: {verdict: soon}":                "[1:19]",
+		"limits: {verdict: soon}":                "invalid duration",
 		"data_dir: \"\"\nlogging: {format: xml}": "data_dir: must not be empty",
 		"logging: {format: xml}":                 "neither text nor json",
 		"data_dir: [a, b]":                       "[1:11]",
