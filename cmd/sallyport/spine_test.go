@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
@@ -211,6 +212,38 @@ func TestDumpEqualsDirect(t *testing.T) {
 		c.Env = append(os.Environ(), "PGPASSWORD="+token)
 		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "200/200") {
 			t.Errorf("pgbench -M %s: %v: %s", mode, err, out)
+		}
+	}
+}
+
+// TestSealedCredential declares a target whose password is sealed, and reads the metrics.
+func TestSealedCredential(t *testing.T) {
+	t.Parallel()
+	target := newTarget(t)
+	g := newGateway(t, target, "")
+	seal := g.command("seal", "--config", g.config)
+	seal.Stdin = strings.NewReader(targetSecret + "\n")
+	sealed, err := seal.Output()
+	if err != nil || strings.Contains(string(sealed), targetSecret) {
+		t.Fatalf("seal: %v: %s", err, sealed)
+	}
+	file := filepath.Join(g.dir, "sealed.yaml")
+	write(t, file, strings.NewReplacer("ADDRESS", target.Address(), "{env: ORDERS_PASSWORD}", "{sealed: "+strings.TrimSpace(string(sealed))+"}").Replace(declared))
+	if out := g.sallyport("apply", "-f", file); !strings.Contains(out, "Target orders changed") {
+		t.Errorf("apply says: %s", out)
+	}
+	if out, err := g.psql("alice", g.token("alice"), "-c", "SELECT name FROM customers WHERE id = 1").CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "Ada" {
+		t.Errorf("psql: %v: %s", err, out)
+	}
+	response, err := http.Get("http://" + g.web + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	for _, want := range []string{`sallyport_log_last_sequence{stream="FACTS"}`, "sallyport_search_lag_messages", "sallyport_tokens 1", "go_goroutines"} {
+		if err != nil || !strings.Contains(string(body), want) {
+			t.Errorf("%s is not among the metrics: %v", want, err)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"sallyport/cmd/internal/api"
@@ -31,7 +30,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	handler := api.New(api.Config{
 		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
-		Ready: m.readiness, Metrics: promhttp.Handler(), App: web.Handler(),
+		Ready: m.readiness, Metrics: m.metrics(), App: web.Handler(),
 	}, m.read.mount)
 	socket, err := m.listenSocket()
 	if err != nil {
