@@ -1,9 +1,11 @@
 package search
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"sallyport/schemas"
 	"sallyport/schemas/problem"
@@ -17,8 +19,12 @@ type answer struct {
 	TookMS float64 `json:"took_ms"`
 }
 
-// Handler serves GET /search?q=&limit=&cursor=&order= (newest, the default, or oldest). Who reads
-// is the Authorizer's to know, from the request's context.
+// longestWait bounds how long a request may wait for the index.
+const longestWait = 10 * time.Second
+
+// Handler serves GET /search?q=&limit=&cursor=&order=&wait=. order is newest (the default) or
+// oldest; wait is how long to wait for what is on the log already to be searchable, 0 by default.
+// Who reads is the Authorizer's to know, from the request's context.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /search", s.serveSearch)
@@ -31,6 +37,10 @@ func (s *Service) serveSearch(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.c.Logger, err)
 		return
 	}
+	if err := s.catchUp(r); err != nil {
+		problem.Write(w, r, s.c.Logger, err)
+		return
+	}
 	res, err := s.Search(r.Context(), q)
 	if err != nil {
 		problem.Write(w, r, s.c.Logger, err)
@@ -38,6 +48,28 @@ func (s *Service) serveSearch(w http.ResponseWriter, r *http.Request) {
 	}
 	a := answer{Hits: res.Hits, Total: res.Total, Next: res.Next, TookMS: float64(res.Took.Microseconds()) / 1000}
 	s.write(w, http.StatusOK, "application/json", a)
+}
+
+// catchUp waits, as long as the request says, until what was written before it can be found.
+func (s *Service) catchUp(r *http.Request) error {
+	text := r.URL.Query().Get("wait")
+	if text == "" {
+		return nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 || wait > longestWait {
+		return &schemas.Error{Code: schemas.CodeInvalid, Message: "wait must be a duration between 0s and " + longestWait.String()}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	p, err := s.Written(ctx)
+	if err == nil {
+		err = s.WaitFor(ctx, p)
+	}
+	if ctx.Err() != nil {
+		return r.Context().Err() // it waited as long as it was told to: what is there is answered
+	}
+	return err
 }
 
 func readQuery(r *http.Request) (Query, error) {

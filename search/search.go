@@ -51,6 +51,7 @@ type Service struct {
 	dir        directory
 	rebuilding sync.Mutex
 
+	broken  bool         // Run's: the index could not be written
 	writing sync.Mutex   // held by who changes the store; before live
 	live    sync.RWMutex // held for reading while the store is read, for writing to replace it
 	store   *store       // nil once closed
@@ -108,6 +109,17 @@ func (s *Service) Close() error {
 // Run indexes what is on the log and what comes, until ctx is done (it then returns nil) or the
 // index cannot be written. It can be run again.
 func (s *Service) Run(ctx context.Context) error {
+	if s.broken {
+		if err := s.reopen(); err != nil {
+			return err
+		}
+	}
+	err := s.follow(ctx)
+	s.broken = err != nil
+	return err
+}
+
+func (s *Service) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 2)
@@ -172,7 +184,7 @@ func (s *Service) add(ctx context.Context, stream schemas.Stream, ms []journal.M
 	if s.store == nil {
 		return errClosed
 	}
-	if err := s.store.apply(ctx, &s.c, ms); err != nil {
+	if err := guard(func() error { return s.store.apply(ctx, &s.c, ms) }); err != nil {
 		return err
 	}
 	if err := s.store.advance(stream, end); err != nil {

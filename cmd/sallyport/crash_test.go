@@ -64,3 +64,32 @@ func TestLogGoesAway(t *testing.T) {
 		t.Errorf("the target holds %s: something unrecorded reached it", got)
 	}
 }
+
+// TestFullDisk lets no file grow beyond 4 MiB, which is what a full disk does to one process. The
+// session ends with an error, the process ends and says why, and once there is room again what was
+// acknowledged is there, whole.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	target := newTarget(t)
+	g := newGateway(t, target, "limits: {acknowledge: 2s}\n")
+	g.signal(syscall.SIGTERM)
+	g.wrap = []string{"bash", "-c", `ulimit -f 4096; exec "$@"`, "bash"}
+	g.start("up")
+	g.wrap = nil
+	out, err := g.psql("alice", g.token("alice"), "-c", "SELECT repeat('x', 1000) FROM generate_series(1, 20000)").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "cannot be recorded") {
+		t.Errorf("psql was not told that its session cannot be recorded: %v: %.300s", err, out[max(0, len(out)-300):])
+	}
+	<-g.done
+	if !strings.Contains(g.log.String(), "the log no longer takes writes") {
+		t.Errorf("the gateway did not say why it ended:\n%s", g.log)
+	}
+	g.start("up")
+	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
+	if out := g.sallyport("verify"); !strings.Contains(out, "whole") {
+		t.Errorf("verify says: %s", out)
+	}
+	if out := g.sallyport("rebuild"); strings.Contains(out, "DIFFERED") {
+		t.Errorf("rebuild says: %s", out)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,6 +48,7 @@ type gateway struct {
 	log    *lockedBuffer
 	done   chan struct{}
 	client *client.Client
+	wrap   []string // stands before the command
 }
 
 type lockedBuffer struct {
@@ -166,7 +168,8 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	c := exec.Command(exe, args...)
+	line := append(append(slices.Clone(g.wrap), exe), args...)
+	c := exec.Command(line[0], line[1:]...)
 	c.Env = append(os.Environ(), runAsMain+"=1", "ORDERS_PASSWORD="+targetSecret)
 	return c
 }

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -244,6 +245,22 @@ func TestSealedCredential(t *testing.T) {
 	for _, want := range []string{`sallyport_log_last_sequence{stream="FACTS"}`, "sallyport_search_lag_messages", "sallyport_tokens 1", "go_goroutines"} {
 		if err != nil || !strings.Contains(string(body), want) {
 			t.Errorf("%s is not among the metrics: %v", want, err)
+		}
+	}
+}
+
+// TestSearchFindsWhatWasJustRun asks the command line at once, as somebody at a terminal would.
+func TestSearchFindsWhatWasJustRun(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, newTarget(t), "")
+	token := g.token("alice")
+	for i := range 3 {
+		word := fmt.Sprintf("needle%d", i)
+		if out, err := g.psql("alice", token, "-c", "SELECT '"+word+"'").CombinedOutput(); err != nil {
+			t.Fatalf("psql: %v: %s", err, out)
+		}
+		if out := g.sallyport("search", word, "field:command"); !strings.Contains(out, "1 of 1") {
+			t.Errorf("just after it ran, the search for %s says:\n%s", word, out)
 		}
 	}
 }

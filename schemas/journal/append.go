@@ -94,7 +94,9 @@ func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
 			return seq, err
 		}
 		if l.elapsed()+wait > deadline {
-			return 0, fmt.Errorf("append to %s: no acknowledgement within %s: %w", a.stream, l.config.AckTimeout, err)
+			err = fmt.Errorf("append to %s: no acknowledgement within %s: %w", a.stream, l.config.AckTimeout, err)
+			l.broke(err)
+			return 0, err
 		}
 		select {
 		case <-l.done:

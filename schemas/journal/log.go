@@ -31,10 +31,11 @@ type Log struct {
 
 	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
 
-	start time.Time     // zero of the monotonic clock
-	done  chan struct{} // closed by Close
-	once  sync.Once
-	err   error
+	start  time.Time     // zero of the monotonic clock
+	done   chan struct{} // closed by Close
+	broken chan error    // of an embedded log: why it no longer takes writes; holds one
+	once   sync.Once
+	err    error
 
 	mu      sync.Mutex
 	leases  map[*Lease]struct{}
@@ -50,7 +51,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log{
-		config: c, logger: c.Logger, start: time.Now(), done: make(chan struct{}),
+		config: c, logger: c.Logger, start: time.Now(), done: make(chan struct{}), broken: make(chan error, 1),
 		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{},
 	}
 	if err := l.open(ctx); err != nil {
@@ -107,6 +108,21 @@ func (l *Log) createStreams(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Broken delivers, at most once, why an embedded log no longer takes writes: its server gives a
+// stream up after a write that failed, as on a full disk, until the process starts anew. An
+// external log is its operator's to mend, and delivers nothing.
+func (l *Log) Broken() <-chan error { return l.broken }
+
+func (l *Log) broke(why error) {
+	if l.server == nil || l.closed() {
+		return
+	}
+	select {
+	case l.broken <- why:
+	default: // it is known
+	}
 }
 
 // Close ends every consumer and, when embedded, the server. Writers fail with ErrClosed.

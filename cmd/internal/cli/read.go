@@ -106,6 +106,7 @@ func (a *app) search() *cobra.Command {
 	}
 	asJSON := search.Flags().Bool("json", false, "print one object a line")
 	limit := search.Flags().Int("limit", 20, "how many")
+	wait := search.Flags().Duration("wait", 2*time.Second, "wait so long for what was recorded until now to be searchable")
 	search.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return a.alone(c.Context(), "search")
@@ -114,7 +115,7 @@ func (a *app) search() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		q := url.Values{"q": {strings.Join(args, " ")}, "limit": {strconv.Itoa(*limit)}}
+		q := url.Values{"q": {strings.Join(args, " ")}, "limit": {strconv.Itoa(*limit)}, "wait": {wait.String()}}
 		var answer struct {
 			Hits  []json.RawMessage `json:"hits"`
 			Total uint64            `json:"total"`

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"sallyport/cmd/internal/api"
 	"sallyport/replay"
+	"sallyport/schemas/journal"
 	"sallyport/schemas/registry"
 	"sallyport/search"
 )
@@ -20,10 +23,11 @@ type readSide struct {
 	events   *replay.Events
 	search   *search.Service // nil: not in this process
 	replay   *replay.Service // nil: not in this process
+	logger   *slog.Logger
 }
 
 func (m *Main) openRead(ctx context.Context) (*readSide, error) {
-	r := new(readSide)
+	r := &readSide{logger: m.logger}
 	projections := []replay.Projection{}
 	if m.services.Search {
 		var err error
@@ -59,11 +63,28 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 // start runs the projections.
 func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
 	if r.search != nil {
-		g.Go(func() error { return named("search", r.search.Run(ctx)) })
+		g.Go(func() error { return r.index(ctx) })
 	}
 	if r.replay != nil {
 		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })
 		g.Go(func() error { return named("events", r.events.Run(ctx)) })
+	}
+}
+
+// index keeps the search index. It stands beside the log, on a disk that may fill up on its own: a
+// gateway does not end because it cannot be searched. It is tried again, later and later.
+func (r *readSide) index(ctx context.Context) error {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := r.search.Run(ctx)
+		if ctx.Err() != nil || errors.Is(err, journal.ErrClosed) {
+			return nil
+		}
+		r.logger.Error("the search index does not follow the log", "error", err, "next_try", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
 	}
 }
 
