@@ -72,6 +72,7 @@ func (r *relay) clientMessage(ctx context.Context, typ byte, raw []byte) error {
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
+		r.note(clientLeft()) // before the target, told of it, closes its side
 		if err := r.forward(raw); err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ var (
 func (r *relay) run(ctx context.Context, k *key) session.End {
 	defer r.front.in.free()
 	if err := r.client.write(r.greeting(k)); err != nil {
-		return session.End{Reason: session.ReasonClient, Message: "the client left"}
+		return clientLeft()
 	}
 	_ = r.c.net.SetDeadline(time.Time{})
 	_ = r.u.conn.SetDeadline(time.Time{})
@@ -113,6 +113,10 @@ func (r *relay) greeting(k *key) []byte {
 	}
 	b = message(b, backKey, binary.BigEndian.AppendUint32(nil, k.pid), k.secret)
 	return message(b, backReady, []byte{'I'})
+}
+
+func clientLeft() session.End {
+	return session.End{Reason: session.ReasonClient, Message: "the client left"}
 }
 
 // note remembers the first reason.
@@ -151,7 +155,7 @@ func (r *relay) runBack(ctx context.Context) {
 	case errors.Is(err, errTarget):
 		r.note(session.End{Reason: session.ReasonTarget, Message: "the target closed the connection"})
 	case errors.Is(err, errGoodbye):
-		r.note(session.End{Reason: session.ReasonClient, Message: "the client left"})
+		r.note(clientLeft())
 	case r.s.Err() != nil: // said already
 	default:
 		r.c.srv.log.Error("relay from target", "session", r.s.ID, "err", err)
@@ -164,7 +168,7 @@ func (r *relay) runBack(ctx context.Context) {
 // leave ends the target's half after the client's half has.
 func (r *relay) leave(err error) {
 	if errors.Is(err, errGoodbye) && r.s.Err() == nil {
-		r.note(session.End{Reason: session.ReasonClient, Message: "the client left"})
+		r.note(clientLeft())
 		if w, ok := r.u.conn.(interface{ CloseWrite() error }); ok {
 			_ = w.CloseWrite()
 		}
