@@ -47,7 +47,7 @@ func Schema(k Kind) ([]byte, error) {
 	}
 	s := &schema{
 		Schema: "https://json-schema.org/draft/2020-12/schema",
-		ID:     "https://sallyport.dev/schemas/v1/" + string(k) + ".json",
+		ID:     "urn:sallyport:resource:v1:" + string(k),
 		Title:  string(k),
 		Type:   "object",
 		Properties: map[string]*schema{
