@@ -131,18 +131,22 @@ type Report struct {
 	Differences []string // items that were not what CONTROL says; they have been put right
 }
 
-// Rebuild makes both buckets again from CONTROL beside the live ones, compares, and puts right
-// what differs.
-func (r *Registry) Rebuild(ctx context.Context) ([]Report, error) {
-	var reports []Report
+// Projections names the buckets that Rebuild takes.
+func (r *Registry) Projections() []string { return []string{r.resources.name, r.identity.name} }
+
+// Rebuild makes one bucket again from CONTROL beside the live one, compares, and puts right what
+// differs.
+func (r *Registry) Rebuild(ctx context.Context, name string) (Report, error) {
 	for _, p := range []projection{r.resources, r.identity} {
-		report, err := r.rebuild(ctx, p)
-		if err != nil {
-			return nil, fmt.Errorf("rebuild %s: %w", p.name, err)
+		if p.name == name {
+			report, err := r.rebuild(ctx, p)
+			if err != nil {
+				return report, fmt.Errorf("rebuild %s: %w", name, err)
+			}
+			return report, nil
 		}
-		reports = append(reports, report)
 	}
-	return reports, nil
+	return Report{}, fmt.Errorf("rebuild %s: there is no such projection", name)
 }
 
 func (r *Registry) rebuild(ctx context.Context, p projection) (Report, error) {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,14 +25,12 @@ const (
 type Config struct {
 	Log    *journal.Log
 	Logger *slog.Logger
-	Now    func() time.Time
 }
 
 // Registry follows the buckets. Its methods are safe for concurrent use.
 type Registry struct {
 	log       *journal.Log
 	logger    *slog.Logger
-	now       func() time.Time
 	resources projection
 	identity  projection
 
@@ -49,7 +46,7 @@ type Registry struct {
 // Open opens the buckets. Nothing is followed until Run.
 func Open(ctx context.Context, c Config) (*Registry, error) {
 	r := &Registry{
-		log: c.Log, logger: c.Logger, now: c.Now,
+		log: c.Log, logger: c.Logger,
 		rs:        make(map[string]*resources.Resource),
 		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
 		positions: make(map[string]uint64),
@@ -158,7 +155,6 @@ func (r *Registry) Append(ctx context.Context, c *schemas.Control) error {
 	if err != nil {
 		return err
 	}
-	c.Version, c.At = 1, r.now().UnixNano()
 	seq, err := r.log.AppendControl(ctx, area, entity, c, nil)
 	if err != nil {
 		return fmt.Errorf("append control fact: %w", err)

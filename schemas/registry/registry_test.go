@@ -26,7 +26,7 @@ func openLog(t *testing.T, dir string) *journal.Log {
 // start runs a registry until the returned function is called.
 func start(t *testing.T, log *journal.Log) (*registry.Registry, func()) {
 	t.Helper()
-	r, err := registry.Open(t.Context(), registry.Config{Log: log, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	r, err := registry.Open(t.Context(), registry.Config{Log: log, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,9 +202,13 @@ func TestRebuildFindsAndPutsRight(t *testing.T) {
 
 func rebuild(t *testing.T, r *registry.Registry) []registry.Report {
 	t.Helper()
-	reports, err := r.Rebuild(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	var reports []registry.Report
+	for _, name := range r.Projections() {
+		report, err := r.Rebuild(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, report)
 	}
 	if len(reports) != 2 {
 		t.Fatalf("%d reports, want one a bucket", len(reports))

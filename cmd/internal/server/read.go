@@ -49,7 +49,7 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"resources", "identity"} {
+	for _, name := range m.registry.Projections() {
 		projections = append(projections, registryProjection{m.registry, name})
 	}
 	r.replay = replay.New(replay.Config{
@@ -116,17 +116,9 @@ type registryProjection struct {
 func (p registryProjection) Name() string { return p.name }
 
 func (p registryProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
-	reports, err := p.r.Rebuild(ctx)
-	if err != nil {
-		return replay.RebuildReport{}, err
-	}
-	for _, r := range reports {
-		if r.Projection == p.name {
-			return replay.RebuildReport{
-				Projection: p.name, Entries: uint64(r.Entries), Equal: len(r.Differences) == 0,
-				Differences: r.Differences, Appended: len(r.Differences),
-			}, nil
-		}
-	}
-	return replay.RebuildReport{}, errors.New("there is no projection " + p.name)
+	r, err := p.r.Rebuild(ctx, p.name)
+	return replay.RebuildReport{
+		Projection: p.name, Entries: uint64(r.Entries), Equal: len(r.Differences) == 0,
+		Differences: r.Differences, Appended: len(r.Differences),
+	}, err
 }

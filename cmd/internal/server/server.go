@@ -123,7 +123,7 @@ func (m *Main) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.registry, err = registry.Open(ctx, registry.Config{Log: m.log, Logger: m.logger, Now: time.Now}); err != nil {
+	if m.registry, err = registry.Open(ctx, registry.Config{Log: m.log, Logger: m.logger}); err != nil {
 		return err
 	}
 	m.login = login.New(login.Config{Registry: m.registry, Now: time.Now})
