@@ -127,7 +127,7 @@ func (s *Service) kill(w http.ResponseWriter, r *http.Request) error {
 	}
 	by := s.Who(r.Context())
 	_, err = s.Log.AppendControl(r.Context(), schemas.AreaSession, string(one.ID), &schemas.Control{
-		Version: 1, At: s.Now().UnixNano(), By: by,
+		At: s.Now().UnixNano(), By: by,
 		Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(one.ID), Reason: body.Reason}},
 	}, nil)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 // given, and an error keeps the recording closed.
 func (s *Service) view(ctx context.Context, id schemas.SessionID, how string) error {
 	_, err := s.Log.AppendControl(ctx, schemas.AreaSession, string(id), &schemas.Control{
-		Version: 1, At: s.Now().UnixNano(), By: s.Who(ctx),
+		At: s.Now().UnixNano(), By: s.Who(ctx),
 		Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(id), How: how}},
 	}, nil)
 	if err != nil {

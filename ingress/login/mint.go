@@ -8,7 +8,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -87,9 +86,4 @@ func mac(key []byte, text string) []byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(text))
 	return m.Sum(nil)
-}
-
-// LooksLikeToken reports whether s has the form of a token, so that messages and logs can leave it out.
-func LooksLikeToken(s string) bool {
-	return strings.HasPrefix(s, prefix) && len(s) == len(prefix)+encoding.EncodedLen(secretSize)
 }

@@ -30,6 +30,11 @@ func (a Applier) Apply(ctx context.Context, by, name string, data []byte) ([]Cha
 	if err != nil {
 		return nil, &schemas.Error{Code: schemas.CodeInvalid, Message: err.Error()}
 	}
+	return a.ApplyAll(ctx, by, name, rs)
+}
+
+// ApplyAll is Apply of documents that are loaded already.
+func (a Applier) ApplyAll(ctx context.Context, by, name string, rs []*resources.Resource) ([]Change, error) {
 	for _, r := range rs {
 		if err := a.Check(r); err != nil {
 			return nil, &schemas.Error{Code: schemas.CodeInvalid, Message: fmt.Sprintf("%s: %s %s: %v", name, r.Kind, r.Metadata.Name, err)}

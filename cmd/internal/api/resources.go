@@ -73,11 +73,20 @@ func (a *API) find(r *http.Request) (*resources.Resource, error) {
 	return res, nil
 }
 
-// apply takes YAML documents, checks all of them, and then applies each that differs.
-func (a *API) apply(w http.ResponseWriter, r *http.Request) {
+// body reads the whole request.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
+		return nil, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()}
+	}
+	return data, nil
+}
+
+// apply takes YAML documents, checks all of them, and then applies each that differs.
+func (a *API) apply(w http.ResponseWriter, r *http.Request) {
+	data, err := body(w, r)
+	if err != nil {
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	name := r.URL.Query().Get("name")
@@ -99,9 +108,9 @@ func (a *API) putResource(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, a.logger, err)
 		return
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	data, err := body(w, r)
 	if err != nil {
-		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "read the request: " + err.Error()})
+		problem.Write(w, r, a.logger, err)
 		return
 	}
 	rs, err := resources.Load("request", data)
@@ -112,7 +121,7 @@ func (a *API) putResource(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: err.Error()})
 		return
 	}
-	changes, err := a.applier.Apply(r.Context(), Who(r.Context()).Principal.Name, "request", data)
+	changes, err := a.applier.ApplyAll(r.Context(), Who(r.Context()).Principal.Name, "request", rs)
 	if err != nil {
 		problem.Write(w, r, a.logger, err)
 		return

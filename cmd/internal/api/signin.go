@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
 
 	"sallyport/ingress/login"
 	"sallyport/schemas"
+	"sallyport/schemas/journal"
 	"sallyport/schemas/problem"
 )
 
@@ -78,13 +80,20 @@ func (a *API) signInFailed(r *http.Request, cause error) error {
 
 func (a *API) recordSignIn(r *http.Request, s *schemas.SignIn) error {
 	s.Protocol, s.Address = protocolWeb, r.RemoteAddr
-	_, err := a.log.AppendControl(r.Context(), schemas.AreaSignIn, s.GetPrincipal().GetName(), &schemas.Control{
-		Version: 1, At: a.now().UnixNano(), By: s.GetPrincipal().GetName(), Kind: &schemas.Control_SignIn{SignIn: s},
-	}, nil)
-	if err != nil {
+	if err := (SignIns{Log: a.log}).SignedIn(r.Context(), s); err != nil {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// SignIns puts sign-ins, and failures to, on the log.
+type SignIns struct{ Log *journal.Log }
+
+// SignedIn records one.
+func (s SignIns) SignedIn(ctx context.Context, in *schemas.SignIn) error {
+	who := in.GetPrincipal().GetName()
+	_, err := s.Log.AppendControl(ctx, schemas.AreaSignIn, who, &schemas.Control{By: who, Kind: &schemas.Control_SignIn{SignIn: in}}, nil)
+	return err
 }
 
 func unavailable(err error) error {

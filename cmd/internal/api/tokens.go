@@ -123,7 +123,7 @@ func (a *API) spec(in NewToken) (login.Spec, error) {
 func (a *API) openRun(r *http.Request, by, agent, prompt string) (*schemas.Run, error) {
 	run := &schemas.Run{Id: schemas.NewID("r-"), Agent: agent}
 	_, err := a.log.AppendControl(r.Context(), schemas.AreaRun, run.Id, &schemas.Control{
-		Version: 1, At: a.now().UnixNano(), By: by,
+		By:   by,
 		Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: run, Prompt: prompt}},
 	}, nil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sallyport/cmd/internal/api"
 	"sallyport/cmd/internal/certs"
 	"sallyport/ingress/credential"
 	"sallyport/ingress/postgres"
@@ -66,7 +67,7 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 	}
 	limits := m.config.Limits
 	server, err := postgres.New(postgres.Config{
-		Gateway: gateway, Authenticator: m.login.For(postgres.Protocol), SignIns: signIns{m},
+		Gateway: gateway, Authenticator: m.login.For(postgres.Protocol), SignIns: api.SignIns{Log: m.log},
 		Credentials: credential.New(credential.Config{Sealer: keys.seal}), RequireTLS: true,
 		TLS: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12},
 		Limits: postgres.Limits{
@@ -128,15 +129,4 @@ type declared struct{ m *Main }
 
 func (d declared) Target(name string) (*resources.Resource, bool) {
 	return d.m.registry.Snapshot().Target(name)
-}
-
-// signIns puts sign-ins on the log.
-type signIns struct{ m *Main }
-
-func (s signIns) SignedIn(ctx context.Context, in *schemas.SignIn) error {
-	who := in.GetPrincipal().GetName()
-	_, err := s.m.log.AppendControl(ctx, schemas.AreaSignIn, who, &schemas.Control{
-		Version: 1, At: time.Now().UnixNano(), By: who, Kind: &schemas.Control_SignIn{SignIn: in},
-	}, nil)
-	return err
 }
