@@ -71,23 +71,78 @@ func (Reuse) EnumDescriptor() ([]byte, []int) {
 	return file_asks_proto_rawDescGZIP(), []int{0}
 }
 
+// Messages says what of errors and notices may be shown.
+type Messages int32
+
+const (
+	Messages_MESSAGES_UNSPECIFIED Messages = 0 // all
+	Messages_MESSAGES_GUARDED     Messages = 1 // severity, code, and the text where PostgreSQL's own text for that code quotes no values
+	Messages_MESSAGES_HIDDEN      Messages = 2 // severity and code
+)
+
+// Enum value maps for Messages.
+var (
+	Messages_name = map[int32]string{
+		0: "MESSAGES_UNSPECIFIED",
+		1: "MESSAGES_GUARDED",
+		2: "MESSAGES_HIDDEN",
+	}
+	Messages_value = map[string]int32{
+		"MESSAGES_UNSPECIFIED": 0,
+		"MESSAGES_GUARDED":     1,
+		"MESSAGES_HIDDEN":      2,
+	}
+)
+
+func (x Messages) Enum() *Messages {
+	p := new(Messages)
+	*p = x
+	return p
+}
+
+func (x Messages) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Messages) Descriptor() protoreflect.EnumDescriptor {
+	return file_asks_proto_enumTypes[1].Descriptor()
+}
+
+func (Messages) Type() protoreflect.EnumType {
+	return &file_asks_proto_enumTypes[1]
+}
+
+func (x Messages) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Messages.Descriptor instead.
+func (Messages) EnumDescriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{1}
+}
+
 type StateEffect_Kind int32
 
 const (
-	StateEffect_KIND_UNSPECIFIED StateEffect_Kind = 0
-	StateEffect_KIND_SEARCH_PATH StateEffect_Kind = 1 // values: the new path
-	StateEffect_KIND_ROLE        StateEffect_Kind = 2 // values[0], empty: none
-	StateEffect_KIND_PREPARE     StateEffect_Kind = 3 // name, values[0]: text
-	StateEffect_KIND_DEALLOCATE  StateEffect_Kind = 4 // name, empty: all
-	StateEffect_KIND_UNKNOWN     StateEffect_Kind = 5 // something that cannot be followed: the path is no longer known
-	StateEffect_KIND_RESET       StateEffect_Kind = 6 // RESET ALL, DISCARD ALL; with a name, that setting alone
-	StateEffect_KIND_BEGIN       StateEffect_Kind = 7 // a transaction opens: later effects are undone by a rollback
-	StateEffect_KIND_COMMIT      StateEffect_Kind = 8
-	StateEffect_KIND_ROLLBACK    StateEffect_Kind = 9
-	StateEffect_KIND_SETTING     StateEffect_Kind = 10 // name, values[0]
-	StateEffect_KIND_SAVEPOINT   StateEffect_Kind = 11 // name: later effects are undone by KIND_ROLLBACK_TO; prepared statements stay
-	StateEffect_KIND_RELEASE     StateEffect_Kind = 12 // name
-	StateEffect_KIND_ROLLBACK_TO StateEffect_Kind = 13 // name
+	StateEffect_KIND_UNSPECIFIED       StateEffect_Kind = 0
+	StateEffect_KIND_SEARCH_PATH       StateEffect_Kind = 1 // values: the new path
+	StateEffect_KIND_ROLE              StateEffect_Kind = 2 // values[0], empty: none
+	StateEffect_KIND_PREPARE           StateEffect_Kind = 3 // name, values[0]: text
+	StateEffect_KIND_DEALLOCATE        StateEffect_Kind = 4 // name, empty: all
+	StateEffect_KIND_UNKNOWN           StateEffect_Kind = 5 // something that cannot be followed: the path is no longer known
+	StateEffect_KIND_RESET             StateEffect_Kind = 6 // RESET ALL, DISCARD ALL; with a name, that setting alone
+	StateEffect_KIND_BEGIN             StateEffect_Kind = 7 // a transaction opens: later effects are undone by a rollback
+	StateEffect_KIND_COMMIT            StateEffect_Kind = 8
+	StateEffect_KIND_ROLLBACK          StateEffect_Kind = 9
+	StateEffect_KIND_SETTING           StateEffect_Kind = 10 // name, values[0]
+	StateEffect_KIND_SAVEPOINT         StateEffect_Kind = 11 // name: later effects are undone by KIND_ROLLBACK_TO; prepared statements stay
+	StateEffect_KIND_RELEASE           StateEffect_Kind = 12 // name
+	StateEffect_KIND_ROLLBACK_TO       StateEffect_Kind = 13 // name
+	StateEffect_KIND_CURSOR            StateEffect_Kind = 14 // name, values[0]: query
+	StateEffect_KIND_CURSOR_CLOSED     StateEffect_Kind = 15 // name, empty: all
+	StateEffect_KIND_TEMPORARY         StateEffect_Kind = 16 // name, values: columns
+	StateEffect_KIND_TEMPORARY_DROPPED StateEffect_Kind = 17 // name, empty: all
+	StateEffect_KIND_CATALOGUE         StateEffect_Kind = 18 // it changes the catalogue, or may: a new snapshot is needed
 )
 
 // Enum value maps for StateEffect_Kind.
@@ -107,22 +162,32 @@ var (
 		11: "KIND_SAVEPOINT",
 		12: "KIND_RELEASE",
 		13: "KIND_ROLLBACK_TO",
+		14: "KIND_CURSOR",
+		15: "KIND_CURSOR_CLOSED",
+		16: "KIND_TEMPORARY",
+		17: "KIND_TEMPORARY_DROPPED",
+		18: "KIND_CATALOGUE",
 	}
 	StateEffect_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"KIND_SEARCH_PATH": 1,
-		"KIND_ROLE":        2,
-		"KIND_PREPARE":     3,
-		"KIND_DEALLOCATE":  4,
-		"KIND_UNKNOWN":     5,
-		"KIND_RESET":       6,
-		"KIND_BEGIN":       7,
-		"KIND_COMMIT":      8,
-		"KIND_ROLLBACK":    9,
-		"KIND_SETTING":     10,
-		"KIND_SAVEPOINT":   11,
-		"KIND_RELEASE":     12,
-		"KIND_ROLLBACK_TO": 13,
+		"KIND_UNSPECIFIED":       0,
+		"KIND_SEARCH_PATH":       1,
+		"KIND_ROLE":              2,
+		"KIND_PREPARE":           3,
+		"KIND_DEALLOCATE":        4,
+		"KIND_UNKNOWN":           5,
+		"KIND_RESET":             6,
+		"KIND_BEGIN":             7,
+		"KIND_COMMIT":            8,
+		"KIND_ROLLBACK":          9,
+		"KIND_SETTING":           10,
+		"KIND_SAVEPOINT":         11,
+		"KIND_RELEASE":           12,
+		"KIND_ROLLBACK_TO":       13,
+		"KIND_CURSOR":            14,
+		"KIND_CURSOR_CLOSED":     15,
+		"KIND_TEMPORARY":         16,
+		"KIND_TEMPORARY_DROPPED": 17,
+		"KIND_CATALOGUE":         18,
 	}
 )
 
@@ -137,11 +202,11 @@ func (x StateEffect_Kind) String() string {
 }
 
 func (StateEffect_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_asks_proto_enumTypes[1].Descriptor()
+	return file_asks_proto_enumTypes[2].Descriptor()
 }
 
 func (StateEffect_Kind) Type() protoreflect.EnumType {
-	return &file_asks_proto_enumTypes[1]
+	return &file_asks_proto_enumTypes[2]
 }
 
 func (x StateEffect_Kind) Number() protoreflect.EnumNumber {
@@ -150,7 +215,7 @@ func (x StateEffect_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StateEffect_Kind.Descriptor instead.
 func (StateEffect_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{4, 0}
+	return file_asks_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type SessionAsk_Action int32
@@ -192,11 +257,11 @@ func (x SessionAsk_Action) String() string {
 }
 
 func (SessionAsk_Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_asks_proto_enumTypes[2].Descriptor()
+	return file_asks_proto_enumTypes[3].Descriptor()
 }
 
 func (SessionAsk_Action) Type() protoreflect.EnumType {
-	return &file_asks_proto_enumTypes[2]
+	return &file_asks_proto_enumTypes[3]
 }
 
 func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
@@ -205,7 +270,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{11, 0}
+	return file_asks_proto_rawDescGZIP(), []int{25, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -222,6 +287,9 @@ type SessionState struct {
 	Epoch                     uint64                 `protobuf:"varint,9,opt,name=epoch,proto3" json:"epoch,omitempty"`      // rises with each change; part of what a verdict may be reused for
 	ServerVersion             string                 `protobuf:"bytes,10,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
 	SearchPathChanged         bool                   `protobuf:"varint,11,opt,name=search_path_changed,json=searchPathChanged,proto3" json:"search_path_changed,omitempty"` // by the session, or by the client at start-up: not what others will have
+	Cursors                   []*Prepared            `protobuf:"bytes,12,rep,name=cursors,proto3" json:"cursors,omitempty"`                                                 // SQL-level cursors that are open, with their queries
+	Temporary                 []*Temporary           `protobuf:"bytes,13,rep,name=temporary,proto3" json:"temporary,omitempty"`                                             // temporary relations that the session made: they hide others
+	Catalogue                 []byte                 `protobuf:"bytes,14,opt,name=catalogue,proto3" json:"catalogue,omitempty"`                                             // digest of the catalogue that the gateway serves; empty: it has none
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -333,6 +401,80 @@ func (x *SessionState) GetSearchPathChanged() bool {
 	return false
 }
 
+func (x *SessionState) GetCursors() []*Prepared {
+	if x != nil {
+		return x.Cursors
+	}
+	return nil
+}
+
+func (x *SessionState) GetTemporary() []*Temporary {
+	if x != nil {
+		return x.Temporary
+	}
+	return nil
+}
+
+func (x *SessionState) GetCatalogue() []byte {
+	if x != nil {
+		return x.Catalogue
+	}
+	return nil
+}
+
+// Temporary is a temporary relation of the session.
+type Temporary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Columns       []string               `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"` // in order; empty: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Temporary) Reset() {
+	*x = Temporary{}
+	mi := &file_asks_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Temporary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Temporary) ProtoMessage() {}
+
+func (x *Temporary) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Temporary.ProtoReflect.Descriptor instead.
+func (*Temporary) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Temporary) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Temporary) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
 // Prepared is an SQL-level PREPARE, so that EXECUTE can be seen through.
 type Prepared struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -344,7 +486,7 @@ type Prepared struct {
 
 func (x *Prepared) Reset() {
 	*x = Prepared{}
-	mi := &file_asks_proto_msgTypes[1]
+	mi := &file_asks_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +498,7 @@ func (x *Prepared) String() string {
 func (*Prepared) ProtoMessage() {}
 
 func (x *Prepared) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[1]
+	mi := &file_asks_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +511,7 @@ func (x *Prepared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prepared.ProtoReflect.Descriptor instead.
 func (*Prepared) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{1}
+	return file_asks_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Prepared) GetName() string {
@@ -404,7 +546,7 @@ type VerdictAsk struct {
 
 func (x *VerdictAsk) Reset() {
 	*x = VerdictAsk{}
-	mi := &file_asks_proto_msgTypes[2]
+	mi := &file_asks_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +558,7 @@ func (x *VerdictAsk) String() string {
 func (*VerdictAsk) ProtoMessage() {}
 
 func (x *VerdictAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[2]
+	mi := &file_asks_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +571,7 @@ func (x *VerdictAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictAsk.ProtoReflect.Descriptor instead.
 func (*VerdictAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{2}
+	return file_asks_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *VerdictAsk) GetSession() string {
@@ -507,7 +649,7 @@ type Span struct {
 
 func (x *Span) Reset() {
 	*x = Span{}
-	mi := &file_asks_proto_msgTypes[3]
+	mi := &file_asks_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +661,7 @@ func (x *Span) String() string {
 func (*Span) ProtoMessage() {}
 
 func (x *Span) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[3]
+	mi := &file_asks_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +674,7 @@ func (x *Span) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Span.ProtoReflect.Descriptor instead.
 func (*Span) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{3}
+	return file_asks_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Span) GetOffset() uint64 {
@@ -569,7 +711,7 @@ type StateEffect struct {
 
 func (x *StateEffect) Reset() {
 	*x = StateEffect{}
-	mi := &file_asks_proto_msgTypes[4]
+	mi := &file_asks_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +723,7 @@ func (x *StateEffect) String() string {
 func (*StateEffect) ProtoMessage() {}
 
 func (x *StateEffect) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[4]
+	mi := &file_asks_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +736,7 @@ func (x *StateEffect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateEffect.ProtoReflect.Descriptor instead.
 func (*StateEffect) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{4}
+	return file_asks_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StateEffect) GetKind() StateEffect_Kind {
@@ -635,7 +777,7 @@ type ApprovalNeed struct {
 
 func (x *ApprovalNeed) Reset() {
 	*x = ApprovalNeed{}
-	mi := &file_asks_proto_msgTypes[5]
+	mi := &file_asks_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +789,7 @@ func (x *ApprovalNeed) String() string {
 func (*ApprovalNeed) ProtoMessage() {}
 
 func (x *ApprovalNeed) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[5]
+	mi := &file_asks_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +802,7 @@ func (x *ApprovalNeed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalNeed.ProtoReflect.Descriptor instead.
 func (*ApprovalNeed) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{5}
+	return file_asks_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApprovalNeed) GetRules() []*ApprovalRule {
@@ -685,7 +827,7 @@ type ApprovalRule struct {
 
 func (x *ApprovalRule) Reset() {
 	*x = ApprovalRule{}
-	mi := &file_asks_proto_msgTypes[6]
+	mi := &file_asks_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +839,7 @@ func (x *ApprovalRule) String() string {
 func (*ApprovalRule) ProtoMessage() {}
 
 func (x *ApprovalRule) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[6]
+	mi := &file_asks_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +852,7 @@ func (x *ApprovalRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRule.ProtoReflect.Descriptor instead.
 func (*ApprovalRule) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{6}
+	return file_asks_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ApprovalRule) GetPolicy() string {
@@ -759,7 +901,7 @@ type ApprovalReviewers struct {
 
 func (x *ApprovalReviewers) Reset() {
 	*x = ApprovalReviewers{}
-	mi := &file_asks_proto_msgTypes[7]
+	mi := &file_asks_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +913,7 @@ func (x *ApprovalReviewers) String() string {
 func (*ApprovalReviewers) ProtoMessage() {}
 
 func (x *ApprovalReviewers) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[7]
+	mi := &file_asks_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +926,7 @@ func (x *ApprovalReviewers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewers.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewers) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{7}
+	return file_asks_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ApprovalReviewers) GetGroups() []string {
@@ -803,25 +945,27 @@ func (x *ApprovalReviewers) GetCount() uint32 {
 
 // VerdictAnswer is the reply to VerdictAsk.
 type VerdictAnswer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Outcome       Outcome                `protobuf:"varint,1,opt,name=outcome,proto3,enum=sallyport.v1.Outcome" json:"outcome,omitempty"`
-	Reasons       []*Reason              `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
-	Sql           *SqlFacts              `protobuf:"bytes,3,opt,name=sql,proto3" json:"sql,omitempty"`
-	Revision      string                 `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
-	Reuse         Reuse                  `protobuf:"varint,5,opt,name=reuse,proto3,enum=sallyport.v1.Reuse" json:"reuse,omitempty"`
-	Secrets       []*Span                `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"` // parts of the text never to be recorded
-	Effects       []*StateEffect         `protobuf:"bytes,7,rep,name=effects,proto3" json:"effects,omitempty"`
-	Masks         []string               `protobuf:"bytes,8,rep,name=masks,proto3" json:"masks,omitempty"`
-	Failure       string                 `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`                     // non-empty: the enforcer could not judge; the outcome is deny
-	CopiesIn      bool                   `protobuf:"varint,10,opt,name=copies_in,json=copiesIn,proto3" json:"copies_in,omitempty"` // COPY … FROM STDIN is among the statements
-	Approval      []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                  // hold: marshalled ApprovalNeed
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Outcome          Outcome                `protobuf:"varint,1,opt,name=outcome,proto3,enum=sallyport.v1.Outcome" json:"outcome,omitempty"`
+	Reasons          []*Reason              `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Sql              *SqlFacts              `protobuf:"bytes,3,opt,name=sql,proto3" json:"sql,omitempty"`
+	Revision         string                 `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Reuse            Reuse                  `protobuf:"varint,5,opt,name=reuse,proto3,enum=sallyport.v1.Reuse" json:"reuse,omitempty"`
+	Secrets          []*Span                `protobuf:"bytes,6,rep,name=secrets,proto3" json:"secrets,omitempty"` // parts of the text never to be recorded
+	Effects          []*StateEffect         `protobuf:"bytes,7,rep,name=effects,proto3" json:"effects,omitempty"`
+	Masks            []string               `protobuf:"bytes,8,rep,name=masks,proto3" json:"masks,omitempty"`
+	Failure          string                 `protobuf:"bytes,9,opt,name=failure,proto3" json:"failure,omitempty"`                                                    // non-empty: the enforcer could not judge; the outcome is deny
+	CopiesIn         bool                   `protobuf:"varint,10,opt,name=copies_in,json=copiesIn,proto3" json:"copies_in,omitempty"`                                // COPY … FROM STDIN is among the statements
+	Approval         []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                                                 // hold: marshalled ApprovalNeed
+	Plan             *MaskPlan              `protobuf:"bytes,12,opt,name=plan,proto3" json:"plan,omitempty"`                                                         // unset: nothing is masked
+	SecretParameters []uint32               `protobuf:"varint,13,rep,packed,name=secret_parameters,json=secretParameters,proto3" json:"secret_parameters,omitempty"` // numbers, from 1, of parameters that are never to be recorded
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *VerdictAnswer) Reset() {
 	*x = VerdictAnswer{}
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +977,7 @@ func (x *VerdictAnswer) String() string {
 func (*VerdictAnswer) ProtoMessage() {}
 
 func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +990,7 @@ func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictAnswer.ProtoReflect.Descriptor instead.
 func (*VerdictAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{8}
+	return file_asks_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VerdictAnswer) GetOutcome() Outcome {
@@ -926,6 +1070,1012 @@ func (x *VerdictAnswer) GetApproval() []byte {
 	return nil
 }
 
+func (x *VerdictAnswer) GetPlan() *MaskPlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *VerdictAnswer) GetSecretParameters() []uint32 {
+	if x != nil {
+		return x.SecretParameters
+	}
+	return nil
+}
+
+// MaskPlan says what the principal may not see of what a text gives back, and what only a
+// recording does not hold.
+type MaskPlan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rules         []*MaskRule            `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Results       []*ResultMasks         `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`                               // one for each statement of the text, in order; more results than these are masked whole
+	Messages      Messages               `protobuf:"varint,3,opt,name=messages,proto3,enum=sallyport.v1.Messages" json:"messages,omitempty"` // errors and notices
+	Origins       []*Origin              `protobuf:"bytes,4,rep,name=origins,proto3" json:"origins,omitempty"`                               // masked columns of tables, whatever the statement calls them
+	Whole         *MaskedBy              `protobuf:"bytes,5,opt,name=whole,proto3" json:"whole,omitempty"`                                   // what masks a result that is not among results, or is not as announced; 0: nothing
+	Notifications *MaskedBy              `protobuf:"bytes,6,opt,name=notifications,proto3" json:"notifications,omitempty"`                   // of payloads
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MaskPlan) Reset() {
+	*x = MaskPlan{}
+	mi := &file_asks_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MaskPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MaskPlan) ProtoMessage() {}
+
+func (x *MaskPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MaskPlan.ProtoReflect.Descriptor instead.
+func (*MaskPlan) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MaskPlan) GetRules() []*MaskRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *MaskPlan) GetResults() []*ResultMasks {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *MaskPlan) GetMessages() Messages {
+	if x != nil {
+		return x.Messages
+	}
+	return Messages_MESSAGES_UNSPECIFIED
+}
+
+func (x *MaskPlan) GetOrigins() []*Origin {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *MaskPlan) GetWhole() *MaskedBy {
+	if x != nil {
+		return x.Whole
+	}
+	return nil
+}
+
+func (x *MaskPlan) GetNotifications() *MaskedBy {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
+// MaskRule is one Mask in force.
+type MaskRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	With          string                 `protobuf:"bytes,2,opt,name=with,proto3" json:"with,omitempty"`          // redact, partial, hash, null
+	Keep          uint32                 `protobuf:"varint,3,opt,name=keep,proto3" json:"keep,omitempty"`         // partial: characters left at the end
+	Detect        []string               `protobuf:"bytes,4,rep,name=detect,proto3" json:"detect,omitempty"`      // content that is masked wherever it is
+	Revealed      bool                   `protobuf:"varint,5,opt,name=revealed,proto3" json:"revealed,omitempty"` // the principal is excepted: the client sees it, the recording does not
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MaskRule) Reset() {
+	*x = MaskRule{}
+	mi := &file_asks_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MaskRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MaskRule) ProtoMessage() {}
+
+func (x *MaskRule) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MaskRule.ProtoReflect.Descriptor instead.
+func (*MaskRule) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MaskRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MaskRule) GetWith() string {
+	if x != nil {
+		return x.With
+	}
+	return ""
+}
+
+func (x *MaskRule) GetKeep() uint32 {
+	if x != nil {
+		return x.Keep
+	}
+	return 0
+}
+
+func (x *MaskRule) GetDetect() []string {
+	if x != nil {
+		return x.Detect
+	}
+	return nil
+}
+
+func (x *MaskRule) GetRevealed() bool {
+	if x != nil {
+		return x.Revealed
+	}
+	return false
+}
+
+// MaskedBy names the rules of one value, from 1: for what is recorded, and for what the client
+// gets. 0: it is shown.
+type MaskedBy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Recorded      uint32                 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Client        uint32                 `protobuf:"varint,2,opt,name=client,proto3" json:"client,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MaskedBy) Reset() {
+	*x = MaskedBy{}
+	mi := &file_asks_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MaskedBy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MaskedBy) ProtoMessage() {}
+
+func (x *MaskedBy) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MaskedBy.ProtoReflect.Descriptor instead.
+func (*MaskedBy) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MaskedBy) GetRecorded() uint32 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *MaskedBy) GetClient() uint32 {
+	if x != nil {
+		return x.Client
+	}
+	return 0
+}
+
+// ResultMasks is about the rows of one statement.
+type ResultMasks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Clear         bool                   `protobuf:"varint,1,opt,name=clear,proto3" json:"clear,omitempty"`    // no column is masked (content still may be)
+	Columns       []*ColumnMask          `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"` // otherwise: every column in order; a result with other names is masked whole
+	Copy          *CopyFormat            `protobuf:"bytes,3,opt,name=copy,proto3" json:"copy,omitempty"`       // COPY TO STDOUT: how its data is written
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultMasks) Reset() {
+	*x = ResultMasks{}
+	mi := &file_asks_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultMasks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultMasks) ProtoMessage() {}
+
+func (x *ResultMasks) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultMasks.ProtoReflect.Descriptor instead.
+func (*ResultMasks) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ResultMasks) GetClear() bool {
+	if x != nil {
+		return x.Clear
+	}
+	return false
+}
+
+func (x *ResultMasks) GetColumns() []*ColumnMask {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *ResultMasks) GetCopy() *CopyFormat {
+	if x != nil {
+		return x.Copy
+	}
+	return nil
+}
+
+type ColumnMask struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // of the column in the result
+	By            *MaskedBy              `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`     // unset: shown
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnMask) Reset() {
+	*x = ColumnMask{}
+	mi := &file_asks_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnMask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnMask) ProtoMessage() {}
+
+func (x *ColumnMask) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnMask.ProtoReflect.Descriptor instead.
+func (*ColumnMask) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ColumnMask) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ColumnMask) GetBy() *MaskedBy {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+// CopyFormat is how COPY writes rows (PostgreSQL, "COPY", File Formats).
+type CopyFormat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Format        string                 `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"` // text, csv, binary
+	Delimiter     string                 `protobuf:"bytes,2,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
+	Null          string                 `protobuf:"bytes,3,opt,name=null,proto3" json:"null,omitempty"`
+	Quote         string                 `protobuf:"bytes,4,opt,name=quote,proto3" json:"quote,omitempty"`
+	Escape        string                 `protobuf:"bytes,5,opt,name=escape,proto3" json:"escape,omitempty"`
+	Header        bool                   `protobuf:"varint,6,opt,name=header,proto3" json:"header,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyFormat) Reset() {
+	*x = CopyFormat{}
+	mi := &file_asks_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyFormat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyFormat) ProtoMessage() {}
+
+func (x *CopyFormat) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyFormat.ProtoReflect.Descriptor instead.
+func (*CopyFormat) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CopyFormat) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *CopyFormat) GetDelimiter() string {
+	if x != nil {
+		return x.Delimiter
+	}
+	return ""
+}
+
+func (x *CopyFormat) GetNull() string {
+	if x != nil {
+		return x.Null
+	}
+	return ""
+}
+
+func (x *CopyFormat) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *CopyFormat) GetEscape() string {
+	if x != nil {
+		return x.Escape
+	}
+	return ""
+}
+
+func (x *CopyFormat) GetHeader() bool {
+	if x != nil {
+		return x.Header
+	}
+	return false
+}
+
+// Origin is a masked column of a table.
+type Origin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         uint32                 `protobuf:"varint,1,opt,name=table,proto3" json:"table,omitempty"`
+	Attribute     uint32                 `protobuf:"varint,2,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	By            *MaskedBy              `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Origin) Reset() {
+	*x = Origin{}
+	mi := &file_asks_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Origin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Origin) ProtoMessage() {}
+
+func (x *Origin) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Origin.ProtoReflect.Descriptor instead.
+func (*Origin) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Origin) GetTable() uint32 {
+	if x != nil {
+		return x.Table
+	}
+	return 0
+}
+
+func (x *Origin) GetAttribute() uint32 {
+	if x != nil {
+		return x.Attribute
+	}
+	return 0
+}
+
+func (x *Origin) GetBy() *MaskedBy {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+// CatalogueAsk is sent on sallyport.ask.catalogue.<target>.
+type CatalogueAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Database      string                 `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	Digest        []byte                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"` // the one wanted; empty: the newest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogueAsk) Reset() {
+	*x = CatalogueAsk{}
+	mi := &file_asks_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueAsk) ProtoMessage() {}
+
+func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueAsk.ProtoReflect.Descriptor instead.
+func (*CatalogueAsk) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CatalogueAsk) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *CatalogueAsk) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *CatalogueAsk) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+type CatalogueAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Catalogue     *Catalogue             `protobuf:"bytes,1,opt,name=catalogue,proto3" json:"catalogue,omitempty"`
+	Digest        []byte                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`   // of catalogue, as in SessionState
+	Failure       string                 `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"` // non-empty: there is none, for this reason
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogueAnswer) Reset() {
+	*x = CatalogueAnswer{}
+	mi := &file_asks_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueAnswer) ProtoMessage() {}
+
+func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueAnswer.ProtoReflect.Descriptor instead.
+func (*CatalogueAnswer) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CatalogueAnswer) GetCatalogue() *Catalogue {
+	if x != nil {
+		return x.Catalogue
+	}
+	return nil
+}
+
+func (x *CatalogueAnswer) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *CatalogueAnswer) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
+// Catalogue is what PostgreSQL's system catalogues say of one database.
+type Catalogue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Relations     []*Relation            `protobuf:"bytes,1,rep,name=relations,proto3" json:"relations,omitempty"`
+	Functions     []*Function            `protobuf:"bytes,2,rep,name=functions,proto3" json:"functions,omitempty"` // outside pg_catalog and information_schema
+	Schemas       []string               `protobuf:"bytes,3,rep,name=schemas,proto3" json:"schemas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Catalogue) Reset() {
+	*x = Catalogue{}
+	mi := &file_asks_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Catalogue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Catalogue) ProtoMessage() {}
+
+func (x *Catalogue) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
+func (*Catalogue) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Catalogue) GetRelations() []*Relation {
+	if x != nil {
+		return x.Relations
+	}
+	return nil
+}
+
+func (x *Catalogue) GetFunctions() []*Function {
+	if x != nil {
+		return x.Functions
+	}
+	return nil
+}
+
+func (x *Catalogue) GetSchemas() []string {
+	if x != nil {
+		return x.Schemas
+	}
+	return nil
+}
+
+// Relation is a row of pg_class.
+type Relation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Oid           uint32                 `protobuf:"varint,1,opt,name=oid,proto3" json:"oid,omitempty"`
+	Schema        string                 `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`               // relkind: r, v, m, f, p, c, S
+	Columns       []*Attribute           `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"`         // in order, without dropped and system columns
+	Definition    string                 `protobuf:"bytes,6,opt,name=definition,proto3" json:"definition,omitempty"`   // views and materialised views outside pg_catalog: the query
+	Parents       []uint32               `protobuf:"varint,7,rep,packed,name=parents,proto3" json:"parents,omitempty"` // tables that it inherits from or is a partition of
+	Triggers      []string               `protobuf:"bytes,8,rep,name=triggers,proto3" json:"triggers,omitempty"`       // functions (schema.function) that its triggers call
+	Rules         bool                   `protobuf:"varint,9,opt,name=rules,proto3" json:"rules,omitempty"`            // it has rewrite rules besides a view's own
+	Temporary     bool                   `protobuf:"varint,10,opt,name=temporary,proto3" json:"temporary,omitempty"`   // of some session
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relation) Reset() {
+	*x = Relation{}
+	mi := &file_asks_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relation) ProtoMessage() {}
+
+func (x *Relation) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relation.ProtoReflect.Descriptor instead.
+func (*Relation) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Relation) GetOid() uint32 {
+	if x != nil {
+		return x.Oid
+	}
+	return 0
+}
+
+func (x *Relation) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *Relation) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Relation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Relation) GetColumns() []*Attribute {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *Relation) GetDefinition() string {
+	if x != nil {
+		return x.Definition
+	}
+	return ""
+}
+
+func (x *Relation) GetParents() []uint32 {
+	if x != nil {
+		return x.Parents
+	}
+	return nil
+}
+
+func (x *Relation) GetTriggers() []string {
+	if x != nil {
+		return x.Triggers
+	}
+	return nil
+}
+
+func (x *Relation) GetRules() bool {
+	if x != nil {
+		return x.Rules
+	}
+	return false
+}
+
+func (x *Relation) GetTemporary() bool {
+	if x != nil {
+		return x.Temporary
+	}
+	return false
+}
+
+type Attribute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Type          uint32                 `protobuf:"varint,3,opt,name=type,proto3" json:"type,omitempty"` // OID
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attribute) Reset() {
+	*x = Attribute{}
+	mi := &file_asks_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attribute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attribute) ProtoMessage() {}
+
+func (x *Attribute) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
+func (*Attribute) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Attribute) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Attribute) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Attribute) GetType() uint32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
+}
+
+// Function is a row of pg_proc.
+type Function struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Schema          string                 `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	Name            string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Kind            string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"` // prokind: f, p, a, w
+	Language        string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	Source          string                 `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`         // body, in that language; SQL-standard bodies as statements
+	Volatility      string                 `protobuf:"bytes,6,opt,name=volatility,proto3" json:"volatility,omitempty"` // i, s, v
+	SecurityDefiner bool                   `protobuf:"varint,7,opt,name=security_definer,json=securityDefiner,proto3" json:"security_definer,omitempty"`
+	Settings        []string               `protobuf:"bytes,8,rep,name=settings,proto3" json:"settings,omitempty"`    // name=value
+	Arguments       uint32                 `protobuf:"varint,9,opt,name=arguments,proto3" json:"arguments,omitempty"` // that a call gives, at most
+	Defaults        uint32                 `protobuf:"varint,10,opt,name=defaults,proto3" json:"defaults,omitempty"`  // of them may be left out
+	Variadic        bool                   `protobuf:"varint,11,opt,name=variadic,proto3" json:"variadic,omitempty"`
+	ArgumentNames   []string               `protobuf:"bytes,12,rep,name=argument_names,json=argumentNames,proto3" json:"argument_names,omitempty"` // of all arguments, input and output
+	ArgumentModes   string                 `protobuf:"bytes,13,opt,name=argument_modes,json=argumentModes,proto3" json:"argument_modes,omitempty"` // a letter for each name: i, o, b, v, t; empty: all i
+	ResultType      uint32                 `protobuf:"varint,14,opt,name=result_type,json=resultType,proto3" json:"result_type,omitempty"`         // OID
+	ReturnsSet      bool                   `protobuf:"varint,15,opt,name=returns_set,json=returnsSet,proto3" json:"returns_set,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Function) Reset() {
+	*x = Function{}
+	mi := &file_asks_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Function) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Function) ProtoMessage() {}
+
+func (x *Function) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Function.ProtoReflect.Descriptor instead.
+func (*Function) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Function) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *Function) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Function) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Function) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Function) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Function) GetVolatility() string {
+	if x != nil {
+		return x.Volatility
+	}
+	return ""
+}
+
+func (x *Function) GetSecurityDefiner() bool {
+	if x != nil {
+		return x.SecurityDefiner
+	}
+	return false
+}
+
+func (x *Function) GetSettings() []string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Function) GetArguments() uint32 {
+	if x != nil {
+		return x.Arguments
+	}
+	return 0
+}
+
+func (x *Function) GetDefaults() uint32 {
+	if x != nil {
+		return x.Defaults
+	}
+	return 0
+}
+
+func (x *Function) GetVariadic() bool {
+	if x != nil {
+		return x.Variadic
+	}
+	return false
+}
+
+func (x *Function) GetArgumentNames() []string {
+	if x != nil {
+		return x.ArgumentNames
+	}
+	return nil
+}
+
+func (x *Function) GetArgumentModes() string {
+	if x != nil {
+		return x.ArgumentModes
+	}
+	return ""
+}
+
+func (x *Function) GetResultType() uint32 {
+	if x != nil {
+		return x.ResultType
+	}
+	return 0
+}
+
+func (x *Function) GetReturnsSet() bool {
+	if x != nil {
+		return x.ReturnsSet
+	}
+	return false
+}
+
 // AccessAsk is sent on sallyport.ask.access.
 type AccessAsk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -939,7 +2089,7 @@ type AccessAsk struct {
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +2101,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +2114,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{9}
+	return file_asks_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -1007,7 +2157,7 @@ type AccessAnswer struct {
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +2169,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +2182,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{10}
+	return file_asks_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -1075,7 +2225,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +2237,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +2250,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{11}
+	return file_asks_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -1133,7 +2283,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +2295,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +2308,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{12}
+	return file_asks_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -1173,7 +2323,7 @@ var File_asks_proto protoreflect.FileDescriptor
 const file_asks_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"asks.proto\x12\fsallyport.v1\x1a\rentries.proto\"\xa9\x03\n" +
+	"asks.proto\x12\fsallyport.v1\x1a\rentries.proto\"\xb0\x04\n" +
 	"\fSessionState\x12\x1a\n" +
 	"\bdatabase\x18\x01 \x01(\tR\bdatabase\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
@@ -1187,7 +2337,13 @@ const file_asks_proto_rawDesc = "" +
 	"\x05epoch\x18\t \x01(\x04R\x05epoch\x12%\n" +
 	"\x0eserver_version\x18\n" +
 	" \x01(\tR\rserverVersion\x12.\n" +
-	"\x13search_path_changed\x18\v \x01(\bR\x11searchPathChanged\"2\n" +
+	"\x13search_path_changed\x18\v \x01(\bR\x11searchPathChanged\x120\n" +
+	"\acursors\x18\f \x03(\v2\x16.sallyport.v1.PreparedR\acursors\x125\n" +
+	"\ttemporary\x18\r \x03(\v2\x17.sallyport.v1.TemporaryR\ttemporary\x12\x1c\n" +
+	"\tcatalogue\x18\x0e \x01(\fR\tcatalogue\"9\n" +
+	"\tTemporary\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acolumns\x18\x02 \x03(\tR\acolumns\"2\n" +
 	"\bPrepared\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xc3\x02\n" +
@@ -1205,12 +2361,12 @@ const file_asks_proto_rawDesc = "" +
 	"\x04Span\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x16\n" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x16\n" +
-	"\x06marker\x18\x03 \x01(\tR\x06marker\"\x92\x03\n" +
+	"\x06marker\x18\x03 \x01(\tR\x06marker\"\xff\x03\n" +
 	"\vStateEffect\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.sallyport.v1.StateEffect.KindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06values\x18\x03 \x03(\tR\x06values\x12\x14\n" +
-	"\x05local\x18\x04 \x01(\bR\x05local\"\x8c\x02\n" +
+	"\x05local\x18\x04 \x01(\bR\x05local\"\xf9\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_SEARCH_PATH\x10\x01\x12\r\n" +
@@ -1228,7 +2384,12 @@ const file_asks_proto_rawDesc = "" +
 	"\x12\x12\n" +
 	"\x0eKIND_SAVEPOINT\x10\v\x12\x10\n" +
 	"\fKIND_RELEASE\x10\f\x12\x14\n" +
-	"\x10KIND_ROLLBACK_TO\x10\r\"@\n" +
+	"\x10KIND_ROLLBACK_TO\x10\r\x12\x0f\n" +
+	"\vKIND_CURSOR\x10\x0e\x12\x16\n" +
+	"\x12KIND_CURSOR_CLOSED\x10\x0f\x12\x12\n" +
+	"\x0eKIND_TEMPORARY\x10\x10\x12\x1a\n" +
+	"\x16KIND_TEMPORARY_DROPPED\x10\x11\x12\x12\n" +
+	"\x0eKIND_CATALOGUE\x10\x12\"@\n" +
 	"\fApprovalNeed\x120\n" +
 	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\"\xc0\x01\n" +
 	"\fApprovalRule\x12\x16\n" +
@@ -1239,7 +2400,7 @@ const file_asks_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\tR\amessage\"A\n" +
 	"\x11ApprovalReviewers\x12\x16\n" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\xad\x03\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\x86\x04\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -1252,7 +2413,96 @@ const file_asks_proto_rawDesc = "" +
 	"\afailure\x18\t \x01(\tR\afailure\x12\x1b\n" +
 	"\tcopies_in\x18\n" +
 	" \x01(\bR\bcopiesIn\x12\x1a\n" +
-	"\bapproval\x18\v \x01(\fR\bapproval\"\x9f\x01\n" +
+	"\bapproval\x18\v \x01(\fR\bapproval\x12*\n" +
+	"\x04plan\x18\f \x01(\v2\x16.sallyport.v1.MaskPlanR\x04plan\x12+\n" +
+	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\"\xbd\x02\n" +
+	"\bMaskPlan\x12,\n" +
+	"\x05rules\x18\x01 \x03(\v2\x16.sallyport.v1.MaskRuleR\x05rules\x123\n" +
+	"\aresults\x18\x02 \x03(\v2\x19.sallyport.v1.ResultMasksR\aresults\x122\n" +
+	"\bmessages\x18\x03 \x01(\x0e2\x16.sallyport.v1.MessagesR\bmessages\x12.\n" +
+	"\aorigins\x18\x04 \x03(\v2\x14.sallyport.v1.OriginR\aorigins\x12,\n" +
+	"\x05whole\x18\x05 \x01(\v2\x16.sallyport.v1.MaskedByR\x05whole\x12<\n" +
+	"\rnotifications\x18\x06 \x01(\v2\x16.sallyport.v1.MaskedByR\rnotifications\"z\n" +
+	"\bMaskRule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04with\x18\x02 \x01(\tR\x04with\x12\x12\n" +
+	"\x04keep\x18\x03 \x01(\rR\x04keep\x12\x16\n" +
+	"\x06detect\x18\x04 \x03(\tR\x06detect\x12\x1a\n" +
+	"\brevealed\x18\x05 \x01(\bR\brevealed\">\n" +
+	"\bMaskedBy\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\rR\brecorded\x12\x16\n" +
+	"\x06client\x18\x02 \x01(\rR\x06client\"\x85\x01\n" +
+	"\vResultMasks\x12\x14\n" +
+	"\x05clear\x18\x01 \x01(\bR\x05clear\x122\n" +
+	"\acolumns\x18\x02 \x03(\v2\x18.sallyport.v1.ColumnMaskR\acolumns\x12,\n" +
+	"\x04copy\x18\x03 \x01(\v2\x18.sallyport.v1.CopyFormatR\x04copy\"H\n" +
+	"\n" +
+	"ColumnMask\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\"\x9c\x01\n" +
+	"\n" +
+	"CopyFormat\x12\x16\n" +
+	"\x06format\x18\x01 \x01(\tR\x06format\x12\x1c\n" +
+	"\tdelimiter\x18\x02 \x01(\tR\tdelimiter\x12\x12\n" +
+	"\x04null\x18\x03 \x01(\tR\x04null\x12\x14\n" +
+	"\x05quote\x18\x04 \x01(\tR\x05quote\x12\x16\n" +
+	"\x06escape\x18\x05 \x01(\tR\x06escape\x12\x16\n" +
+	"\x06header\x18\x06 \x01(\bR\x06header\"d\n" +
+	"\x06Origin\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\rR\x05table\x12\x1c\n" +
+	"\tattribute\x18\x02 \x01(\rR\tattribute\x12&\n" +
+	"\x02by\x18\x03 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\"Z\n" +
+	"\fCatalogueAsk\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x12\x1a\n" +
+	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"z\n" +
+	"\x0fCatalogueAnswer\x125\n" +
+	"\tcatalogue\x18\x01 \x01(\v2\x17.sallyport.v1.CatalogueR\tcatalogue\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\x12\x18\n" +
+	"\afailure\x18\x03 \x01(\tR\afailure\"\x91\x01\n" +
+	"\tCatalogue\x124\n" +
+	"\trelations\x18\x01 \x03(\v2\x16.sallyport.v1.RelationR\trelations\x124\n" +
+	"\tfunctions\x18\x02 \x03(\v2\x16.sallyport.v1.FunctionR\tfunctions\x12\x18\n" +
+	"\aschemas\x18\x03 \x03(\tR\aschemas\"\x99\x02\n" +
+	"\bRelation\x12\x10\n" +
+	"\x03oid\x18\x01 \x01(\rR\x03oid\x12\x16\n" +
+	"\x06schema\x18\x02 \x01(\tR\x06schema\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x121\n" +
+	"\acolumns\x18\x05 \x03(\v2\x17.sallyport.v1.AttributeR\acolumns\x12\x1e\n" +
+	"\n" +
+	"definition\x18\x06 \x01(\tR\n" +
+	"definition\x12\x18\n" +
+	"\aparents\x18\a \x03(\rR\aparents\x12\x1a\n" +
+	"\btriggers\x18\b \x03(\tR\btriggers\x12\x14\n" +
+	"\x05rules\x18\t \x01(\bR\x05rules\x12\x1c\n" +
+	"\ttemporary\x18\n" +
+	" \x01(\bR\ttemporary\"K\n" +
+	"\tAttribute\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\rR\x04type\"\xcb\x03\n" +
+	"\bFunction\x12\x16\n" +
+	"\x06schema\x18\x01 \x01(\tR\x06schema\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x1e\n" +
+	"\n" +
+	"volatility\x18\x06 \x01(\tR\n" +
+	"volatility\x12)\n" +
+	"\x10security_definer\x18\a \x01(\bR\x0fsecurityDefiner\x12\x1a\n" +
+	"\bsettings\x18\b \x03(\tR\bsettings\x12\x1c\n" +
+	"\targuments\x18\t \x01(\rR\targuments\x12\x1a\n" +
+	"\bdefaults\x18\n" +
+	" \x01(\rR\bdefaults\x12\x1a\n" +
+	"\bvariadic\x18\v \x01(\bR\bvariadic\x12%\n" +
+	"\x0eargument_names\x18\f \x03(\tR\rargumentNames\x12%\n" +
+	"\x0eargument_modes\x18\r \x01(\tR\rargumentModes\x12\x1f\n" +
+	"\vresult_type\x18\x0e \x01(\rR\n" +
+	"resultType\x12\x1f\n" +
+	"\vreturns_set\x18\x0f \x01(\bR\n" +
+	"returnsSet\"\x9f\x01\n" +
 	"\tAccessAsk\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
 	"\x03run\x18\x02 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
@@ -1281,7 +2531,11 @@ const file_asks_proto_rawDesc = "" +
 	"\x05Reuse\x12\x15\n" +
 	"\x11REUSE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREUSE_EXACT\x10\x01\x12\x0f\n" +
-	"\vREUSE_SHAPE\x10\x02B\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
+	"\vREUSE_SHAPE\x10\x02*O\n" +
+	"\bMessages\x12\x18\n" +
+	"\x14MESSAGES_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10MESSAGES_GUARDED\x10\x01\x12\x13\n" +
+	"\x0fMESSAGES_HIDDEN\x10\x02B\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
 
 var (
 	file_asks_proto_rawDescOnce sync.Once
@@ -1295,56 +2549,88 @@ func file_asks_proto_rawDescGZIP() []byte {
 	return file_asks_proto_rawDescData
 }
 
-var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
-	(StateEffect_Kind)(0),     // 1: sallyport.v1.StateEffect.Kind
-	(SessionAsk_Action)(0),    // 2: sallyport.v1.SessionAsk.Action
-	(*SessionState)(nil),      // 3: sallyport.v1.SessionState
-	(*Prepared)(nil),          // 4: sallyport.v1.Prepared
-	(*VerdictAsk)(nil),        // 5: sallyport.v1.VerdictAsk
-	(*Span)(nil),              // 6: sallyport.v1.Span
-	(*StateEffect)(nil),       // 7: sallyport.v1.StateEffect
-	(*ApprovalNeed)(nil),      // 8: sallyport.v1.ApprovalNeed
-	(*ApprovalRule)(nil),      // 9: sallyport.v1.ApprovalRule
-	(*ApprovalReviewers)(nil), // 10: sallyport.v1.ApprovalReviewers
-	(*VerdictAnswer)(nil),     // 11: sallyport.v1.VerdictAnswer
-	(*AccessAsk)(nil),         // 12: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),      // 13: sallyport.v1.AccessAnswer
-	(*SessionAsk)(nil),        // 14: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 15: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 16: sallyport.v1.Principal
-	(*Run)(nil),               // 17: sallyport.v1.Run
-	(CommandKind)(0),          // 18: sallyport.v1.CommandKind
-	(Outcome)(0),              // 19: sallyport.v1.Outcome
-	(*Reason)(nil),            // 20: sallyport.v1.Reason
-	(*SqlFacts)(nil),          // 21: sallyport.v1.SqlFacts
+	(Messages)(0),             // 1: sallyport.v1.Messages
+	(StateEffect_Kind)(0),     // 2: sallyport.v1.StateEffect.Kind
+	(SessionAsk_Action)(0),    // 3: sallyport.v1.SessionAsk.Action
+	(*SessionState)(nil),      // 4: sallyport.v1.SessionState
+	(*Temporary)(nil),         // 5: sallyport.v1.Temporary
+	(*Prepared)(nil),          // 6: sallyport.v1.Prepared
+	(*VerdictAsk)(nil),        // 7: sallyport.v1.VerdictAsk
+	(*Span)(nil),              // 8: sallyport.v1.Span
+	(*StateEffect)(nil),       // 9: sallyport.v1.StateEffect
+	(*ApprovalNeed)(nil),      // 10: sallyport.v1.ApprovalNeed
+	(*ApprovalRule)(nil),      // 11: sallyport.v1.ApprovalRule
+	(*ApprovalReviewers)(nil), // 12: sallyport.v1.ApprovalReviewers
+	(*VerdictAnswer)(nil),     // 13: sallyport.v1.VerdictAnswer
+	(*MaskPlan)(nil),          // 14: sallyport.v1.MaskPlan
+	(*MaskRule)(nil),          // 15: sallyport.v1.MaskRule
+	(*MaskedBy)(nil),          // 16: sallyport.v1.MaskedBy
+	(*ResultMasks)(nil),       // 17: sallyport.v1.ResultMasks
+	(*ColumnMask)(nil),        // 18: sallyport.v1.ColumnMask
+	(*CopyFormat)(nil),        // 19: sallyport.v1.CopyFormat
+	(*Origin)(nil),            // 20: sallyport.v1.Origin
+	(*CatalogueAsk)(nil),      // 21: sallyport.v1.CatalogueAsk
+	(*CatalogueAnswer)(nil),   // 22: sallyport.v1.CatalogueAnswer
+	(*Catalogue)(nil),         // 23: sallyport.v1.Catalogue
+	(*Relation)(nil),          // 24: sallyport.v1.Relation
+	(*Attribute)(nil),         // 25: sallyport.v1.Attribute
+	(*Function)(nil),          // 26: sallyport.v1.Function
+	(*AccessAsk)(nil),         // 27: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 28: sallyport.v1.AccessAnswer
+	(*SessionAsk)(nil),        // 29: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 30: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 31: sallyport.v1.Principal
+	(*Run)(nil),               // 32: sallyport.v1.Run
+	(CommandKind)(0),          // 33: sallyport.v1.CommandKind
+	(Outcome)(0),              // 34: sallyport.v1.Outcome
+	(*Reason)(nil),            // 35: sallyport.v1.Reason
+	(*SqlFacts)(nil),          // 36: sallyport.v1.SqlFacts
 }
 var file_asks_proto_depIdxs = []int32{
-	4,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
-	16, // 1: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	17, // 2: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	18, // 3: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
-	3,  // 4: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	1,  // 5: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
-	9,  // 6: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
-	10, // 7: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
-	10, // 8: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
-	19, // 9: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	20, // 10: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	21, // 11: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 12: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	6,  // 13: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	7,  // 14: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	16, // 15: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	17, // 16: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	2,  // 17: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
+	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
+	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
+	31, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	32, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	33, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
+	2,  // 7: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
+	11, // 8: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
+	12, // 9: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
+	12, // 10: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
+	34, // 11: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	35, // 12: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	36, // 13: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 14: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	8,  // 15: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	9,  // 16: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	14, // 17: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	15, // 18: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	17, // 19: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 20: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	20, // 21: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	16, // 22: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	16, // 23: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	18, // 24: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	19, // 25: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	16, // 26: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	16, // 27: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	23, // 28: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	24, // 29: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	26, // 30: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	25, // 31: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	31, // 32: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	32, // 33: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	3,  // 34: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -1358,8 +2644,8 @@ func file_asks_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   13,
+			NumEnums:      4,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -243,11 +243,13 @@ type Entry struct {
 	//	*Entry_Closed
 	//	*Entry_Lost
 	//	*Entry_State
+	//	*Entry_Masked
 	//	*Entry_Text
 	//	*Entry_Columns
 	//	*Entry_Rows
 	//	*Entry_Bytes
 	//	*Entry_Sealed
+	//	*Entry_Concealed
 	Kind          isEntry_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -394,6 +396,15 @@ func (x *Entry) GetState() *State {
 	return nil
 }
 
+func (x *Entry) GetMasked() *Masked {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_Masked); ok {
+			return x.Masked
+		}
+	}
+	return nil
+}
+
 func (x *Entry) GetText() *Text {
 	if x != nil {
 		if x, ok := x.Kind.(*Entry_Text); ok {
@@ -434,6 +445,15 @@ func (x *Entry) GetSealed() *Sealed {
 	if x != nil {
 		if x, ok := x.Kind.(*Entry_Sealed); ok {
 			return x.Sealed
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetConcealed() *Concealed {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_Concealed); ok {
+			return x.Concealed
 		}
 	}
 	return nil
@@ -483,6 +503,10 @@ type Entry_State struct {
 	State *State `protobuf:"bytes,19,opt,name=state,proto3,oneof"`
 }
 
+type Entry_Masked struct {
+	Masked *Masked `protobuf:"bytes,30,opt,name=masked,proto3,oneof"`
+}
+
 type Entry_Text struct {
 	Text *Text `protobuf:"bytes,40,opt,name=text,proto3,oneof"`
 }
@@ -501,6 +525,10 @@ type Entry_Bytes struct {
 
 type Entry_Sealed struct {
 	Sealed *Sealed `protobuf:"bytes,44,opt,name=sealed,proto3,oneof"`
+}
+
+type Entry_Concealed struct {
+	Concealed *Concealed `protobuf:"bytes,45,opt,name=concealed,proto3,oneof"`
 }
 
 func (*Entry_Opened) isEntry_Kind() {}
@@ -523,6 +551,8 @@ func (*Entry_Lost) isEntry_Kind() {}
 
 func (*Entry_State) isEntry_Kind() {}
 
+func (*Entry_Masked) isEntry_Kind() {}
+
 func (*Entry_Text) isEntry_Kind() {}
 
 func (*Entry_Columns) isEntry_Kind() {}
@@ -532,6 +562,8 @@ func (*Entry_Rows) isEntry_Kind() {}
 func (*Entry_Bytes) isEntry_Kind() {}
 
 func (*Entry_Sealed) isEntry_Kind() {}
+
+func (*Entry_Concealed) isEntry_Kind() {}
 
 // Principal is who acts.
 type Principal struct {
@@ -2301,11 +2333,322 @@ func (x *Bytes) GetData() []byte {
 	return nil
 }
 
+// Masked says what masks did to the result of a command. It never holds values.
+type Masked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"` // 0: outside of a command
+	Counts        []*MaskCount           `protobuf:"bytes,2,rep,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Masked) Reset() {
+	*x = Masked{}
+	mi := &file_entries_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Masked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Masked) ProtoMessage() {}
+
+func (x *Masked) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Masked.ProtoReflect.Descriptor instead.
+func (*Masked) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Masked) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *Masked) GetCounts() []*MaskCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+type MaskCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mask          string                 `protobuf:"bytes,1,opt,name=mask,proto3" json:"mask,omitempty"`          // resource name
+	Column        string                 `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`      // of the result; empty: a message or payload
+	Detector      string                 `protobuf:"bytes,3,opt,name=detector,proto3" json:"detector,omitempty"`  // content found by it; empty: the column is masked
+	Count         uint64                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`       // values
+	Revealed      bool                   `protobuf:"varint,5,opt,name=revealed,proto3" json:"revealed,omitempty"` // the client saw them: the principal is excepted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MaskCount) Reset() {
+	*x = MaskCount{}
+	mi := &file_entries_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MaskCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MaskCount) ProtoMessage() {}
+
+func (x *MaskCount) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MaskCount.ProtoReflect.Descriptor instead.
+func (*MaskCount) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MaskCount) GetMask() string {
+	if x != nil {
+		return x.Mask
+	}
+	return ""
+}
+
+func (x *MaskCount) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *MaskCount) GetDetector() string {
+	if x != nil {
+		return x.Detector
+	}
+	return ""
+}
+
+func (x *MaskCount) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *MaskCount) GetRevealed() bool {
+	if x != nil {
+		return x.Revealed
+	}
+	return false
+}
+
+// Concealed holds what the client saw of values that the recording has in masked form.
+type Concealed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"`
+	Masks         []string               `protobuf:"bytes,2,rep,name=masks,proto3" json:"masks,omitempty"` // whose excepted members may see all of it
+	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`     // id of the key
+	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`   // nonce and sealed ConcealedValues (AES-256-GCM; the session's id is associated data)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Concealed) Reset() {
+	*x = Concealed{}
+	mi := &file_entries_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Concealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Concealed) ProtoMessage() {}
+
+func (x *Concealed) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Concealed.ProtoReflect.Descriptor instead.
+func (*Concealed) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Concealed) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *Concealed) GetMasks() []string {
+	if x != nil {
+		return x.Masks
+	}
+	return nil
+}
+
+func (x *Concealed) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Concealed) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ConcealedValues struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        []*ConcealedValue      `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConcealedValues) Reset() {
+	*x = ConcealedValues{}
+	mi := &file_entries_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConcealedValues) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConcealedValues) ProtoMessage() {}
+
+func (x *ConcealedValues) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConcealedValues.ProtoReflect.Descriptor instead.
+func (*ConcealedValues) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ConcealedValues) GetValues() []*ConcealedValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// ConcealedValue is one cell.
+type ConcealedValue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Row           uint64                 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`       // of the command, from 1
+	Column        uint32                 `protobuf:"varint,2,opt,name=column,proto3" json:"column,omitempty"` // from 1; 0: data without columns, row is then the offset in bytes of the masked form
+	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	Null          bool                   `protobuf:"varint,4,opt,name=null,proto3" json:"null,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConcealedValue) Reset() {
+	*x = ConcealedValue{}
+	mi := &file_entries_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConcealedValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConcealedValue) ProtoMessage() {}
+
+func (x *ConcealedValue) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConcealedValue.ProtoReflect.Descriptor instead.
+func (*ConcealedValue) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ConcealedValue) GetRow() uint64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *ConcealedValue) GetColumn() uint32 {
+	if x != nil {
+		return x.Column
+	}
+	return 0
+}
+
+func (x *ConcealedValue) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ConcealedValue) GetNull() bool {
+	if x != nil {
+		return x.Null
+	}
+	return false
+}
+
 var File_entries_proto protoreflect.FileDescriptor
 
 const file_entries_proto_rawDesc = "" +
 	"\n" +
-	"\rentries.proto\x12\fsallyport.v1\"\xf5\x05\n" +
+	"\rentries.proto\x12\fsallyport.v1\"\xde\x06\n" +
 	"\x05Entry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12.\n" +
@@ -2319,12 +2662,14 @@ const file_entries_proto_rawDesc = "" +
 	"\x06notice\x18\x10 \x01(\v2\x14.sallyport.v1.NoticeH\x00R\x06notice\x12.\n" +
 	"\x06closed\x18\x11 \x01(\v2\x14.sallyport.v1.ClosedH\x00R\x06closed\x12(\n" +
 	"\x04lost\x18\x12 \x01(\v2\x12.sallyport.v1.LostH\x00R\x04lost\x12+\n" +
-	"\x05state\x18\x13 \x01(\v2\x13.sallyport.v1.StateH\x00R\x05state\x12(\n" +
+	"\x05state\x18\x13 \x01(\v2\x13.sallyport.v1.StateH\x00R\x05state\x12.\n" +
+	"\x06masked\x18\x1e \x01(\v2\x14.sallyport.v1.MaskedH\x00R\x06masked\x12(\n" +
 	"\x04text\x18( \x01(\v2\x12.sallyport.v1.TextH\x00R\x04text\x121\n" +
 	"\acolumns\x18) \x01(\v2\x15.sallyport.v1.ColumnsH\x00R\acolumns\x12(\n" +
 	"\x04rows\x18* \x01(\v2\x12.sallyport.v1.RowsH\x00R\x04rows\x12+\n" +
 	"\x05bytes\x18+ \x01(\v2\x13.sallyport.v1.BytesH\x00R\x05bytes\x12.\n" +
-	"\x06sealed\x18, \x01(\v2\x14.sallyport.v1.SealedH\x00R\x06sealedB\x06\n" +
+	"\x06sealed\x18, \x01(\v2\x14.sallyport.v1.SealedH\x00R\x06sealed\x127\n" +
+	"\tconcealed\x18- \x01(\v2\x17.sallyport.v1.ConcealedH\x00R\tconcealedB\x06\n" +
 	"\x04kind\"\x83\x01\n" +
 	"\tPrincipal\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
@@ -2475,7 +2820,28 @@ const file_entries_proto_rawDesc = "" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12/\n" +
 	"\achannel\x18\x02 \x01(\x0e2\x15.sallyport.v1.ChannelR\achannel\x12\x16\n" +
 	"\x06format\x18\x03 \x01(\tR\x06format\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data*b\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"S\n" +
+	"\x06Masked\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\x04R\acommand\x12/\n" +
+	"\x06counts\x18\x02 \x03(\v2\x17.sallyport.v1.MaskCountR\x06counts\"\x85\x01\n" +
+	"\tMaskCount\x12\x12\n" +
+	"\x04mask\x18\x01 \x01(\tR\x04mask\x12\x16\n" +
+	"\x06column\x18\x02 \x01(\tR\x06column\x12\x1a\n" +
+	"\bdetector\x18\x03 \x01(\tR\bdetector\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x1a\n" +
+	"\brevealed\x18\x05 \x01(\bR\brevealed\"a\n" +
+	"\tConcealed\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x14\n" +
+	"\x05masks\x18\x02 \x03(\tR\x05masks\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"G\n" +
+	"\x0fConcealedValues\x124\n" +
+	"\x06values\x18\x01 \x03(\v2\x1c.sallyport.v1.ConcealedValueR\x06values\"b\n" +
+	"\x0eConcealedValue\x12\x10\n" +
+	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x16\n" +
+	"\x06column\x18\x02 \x01(\rR\x06column\x12\x12\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data\x12\x12\n" +
+	"\x04null\x18\x04 \x01(\bR\x04null*b\n" +
 	"\rPrincipalKind\x12\x1e\n" +
 	"\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PRINCIPAL_KIND_USER\x10\x01\x12\x18\n" +
@@ -2510,37 +2876,42 @@ func file_entries_proto_rawDescGZIP() []byte {
 }
 
 var file_entries_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_entries_proto_goTypes = []any{
-	(PrincipalKind)(0), // 0: sallyport.v1.PrincipalKind
-	(CommandKind)(0),   // 1: sallyport.v1.CommandKind
-	(Outcome)(0),       // 2: sallyport.v1.Outcome
-	(Channel)(0),       // 3: sallyport.v1.Channel
-	(*Entry)(nil),      // 4: sallyport.v1.Entry
-	(*Principal)(nil),  // 5: sallyport.v1.Principal
-	(*Run)(nil),        // 6: sallyport.v1.Run
-	(*Opened)(nil),     // 7: sallyport.v1.Opened
-	(*Command)(nil),    // 8: sallyport.v1.Command
-	(*Value)(nil),      // 9: sallyport.v1.Value
-	(*SqlFacts)(nil),   // 10: sallyport.v1.SqlFacts
-	(*Reason)(nil),     // 11: sallyport.v1.Reason
-	(*Verdict)(nil),    // 12: sallyport.v1.Verdict
-	(*Held)(nil),       // 13: sallyport.v1.Held
-	(*Decided)(nil),    // 14: sallyport.v1.Decided
-	(*Result)(nil),     // 15: sallyport.v1.Result
-	(*Failure)(nil),    // 16: sallyport.v1.Failure
-	(*Notice)(nil),     // 17: sallyport.v1.Notice
-	(*State)(nil),      // 18: sallyport.v1.State
-	(*Closed)(nil),     // 19: sallyport.v1.Closed
-	(*Lost)(nil),       // 20: sallyport.v1.Lost
-	(*Range)(nil),      // 21: sallyport.v1.Range
-	(*Sealed)(nil),     // 22: sallyport.v1.Sealed
-	(*Text)(nil),       // 23: sallyport.v1.Text
-	(*Column)(nil),     // 24: sallyport.v1.Column
-	(*Columns)(nil),    // 25: sallyport.v1.Columns
-	(*Rows)(nil),       // 26: sallyport.v1.Rows
-	(*Bytes)(nil),      // 27: sallyport.v1.Bytes
-	nil,                // 28: sallyport.v1.Opened.TargetLabelsEntry
+	(PrincipalKind)(0),      // 0: sallyport.v1.PrincipalKind
+	(CommandKind)(0),        // 1: sallyport.v1.CommandKind
+	(Outcome)(0),            // 2: sallyport.v1.Outcome
+	(Channel)(0),            // 3: sallyport.v1.Channel
+	(*Entry)(nil),           // 4: sallyport.v1.Entry
+	(*Principal)(nil),       // 5: sallyport.v1.Principal
+	(*Run)(nil),             // 6: sallyport.v1.Run
+	(*Opened)(nil),          // 7: sallyport.v1.Opened
+	(*Command)(nil),         // 8: sallyport.v1.Command
+	(*Value)(nil),           // 9: sallyport.v1.Value
+	(*SqlFacts)(nil),        // 10: sallyport.v1.SqlFacts
+	(*Reason)(nil),          // 11: sallyport.v1.Reason
+	(*Verdict)(nil),         // 12: sallyport.v1.Verdict
+	(*Held)(nil),            // 13: sallyport.v1.Held
+	(*Decided)(nil),         // 14: sallyport.v1.Decided
+	(*Result)(nil),          // 15: sallyport.v1.Result
+	(*Failure)(nil),         // 16: sallyport.v1.Failure
+	(*Notice)(nil),          // 17: sallyport.v1.Notice
+	(*State)(nil),           // 18: sallyport.v1.State
+	(*Closed)(nil),          // 19: sallyport.v1.Closed
+	(*Lost)(nil),            // 20: sallyport.v1.Lost
+	(*Range)(nil),           // 21: sallyport.v1.Range
+	(*Sealed)(nil),          // 22: sallyport.v1.Sealed
+	(*Text)(nil),            // 23: sallyport.v1.Text
+	(*Column)(nil),          // 24: sallyport.v1.Column
+	(*Columns)(nil),         // 25: sallyport.v1.Columns
+	(*Rows)(nil),            // 26: sallyport.v1.Rows
+	(*Bytes)(nil),           // 27: sallyport.v1.Bytes
+	(*Masked)(nil),          // 28: sallyport.v1.Masked
+	(*MaskCount)(nil),       // 29: sallyport.v1.MaskCount
+	(*Concealed)(nil),       // 30: sallyport.v1.Concealed
+	(*ConcealedValues)(nil), // 31: sallyport.v1.ConcealedValues
+	(*ConcealedValue)(nil),  // 32: sallyport.v1.ConcealedValue
+	nil,                     // 33: sallyport.v1.Opened.TargetLabelsEntry
 }
 var file_entries_proto_depIdxs = []int32{
 	7,  // 0: sallyport.v1.Entry.opened:type_name -> sallyport.v1.Opened
@@ -2553,30 +2924,34 @@ var file_entries_proto_depIdxs = []int32{
 	19, // 7: sallyport.v1.Entry.closed:type_name -> sallyport.v1.Closed
 	20, // 8: sallyport.v1.Entry.lost:type_name -> sallyport.v1.Lost
 	18, // 9: sallyport.v1.Entry.state:type_name -> sallyport.v1.State
-	23, // 10: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
-	25, // 11: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
-	26, // 12: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
-	27, // 13: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
-	22, // 14: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
-	0,  // 15: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
-	5,  // 16: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
-	6,  // 17: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
-	28, // 18: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
-	1,  // 19: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
-	9,  // 20: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
-	10, // 21: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
-	2,  // 22: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
-	11, // 23: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
-	16, // 24: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
-	16, // 25: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
-	21, // 26: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
-	24, // 27: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
-	3,  // 28: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	28, // 10: sallyport.v1.Entry.masked:type_name -> sallyport.v1.Masked
+	23, // 11: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
+	25, // 12: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
+	26, // 13: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
+	27, // 14: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
+	22, // 15: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
+	30, // 16: sallyport.v1.Entry.concealed:type_name -> sallyport.v1.Concealed
+	0,  // 17: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
+	5,  // 18: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
+	6,  // 19: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
+	33, // 20: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
+	1,  // 21: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
+	9,  // 22: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
+	10, // 23: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
+	2,  // 24: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
+	11, // 25: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
+	16, // 26: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
+	16, // 27: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
+	21, // 28: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
+	24, // 29: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
+	3,  // 30: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
+	29, // 31: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
+	32, // 32: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_entries_proto_init() }
@@ -2595,11 +2970,13 @@ func file_entries_proto_init() {
 		(*Entry_Closed)(nil),
 		(*Entry_Lost)(nil),
 		(*Entry_State)(nil),
+		(*Entry_Masked)(nil),
 		(*Entry_Text)(nil),
 		(*Entry_Columns)(nil),
 		(*Entry_Rows)(nil),
 		(*Entry_Bytes)(nil),
 		(*Entry_Sealed)(nil),
+		(*Entry_Concealed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2607,7 +2984,7 @@ func file_entries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_entries_proto_rawDesc), len(file_entries_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -156,7 +156,10 @@ type Mask struct {
 	Columns []string `json:"columns,omitempty" doc:"column, table.column or schema.table.column; * stands for any one name"`
 	Detect  []string `json:"detect,omitempty" schema:"enum=credit-card|email|phone|iban|national-id|private-key|jwt|cloud-key|secret" doc:"values that are masked wherever they are"`
 	With    string   `json:"with,omitempty" schema:"enum=redact|partial|hash|null" doc:"what they become; redact by default"`
-	Except  *Members `json:"except,omitempty" doc:"who sees them"`
+	Keep    int      `json:"keep,omitempty" schema:"min=1" doc:"partial: how many characters are left at the end; 4 by default"`
+	// Predicates is about conditions on a masked column: they let a value be guessed piece by piece.
+	Predicates string   `json:"predicates,omitempty" schema:"enum=allow|deny|hold" doc:"what happens to a command that filters, joins, groups or sorts by a masked column; allow by default"`
+	Except     *Members `json:"except,omitempty" doc:"who sees them; recordings hold the masked form all the same"`
 }
 
 // Duration is written as Go writes it: "15m".
