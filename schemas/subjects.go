@@ -32,6 +32,8 @@ const (
 const (
 	AskAccess   Subject = "sallyport.ask.access"
 	AskApproval Subject = "sallyport.ask.approval"
+	// AskCatalogues is every AskCatalogue: a gateway answers for all targets.
+	AskCatalogues Subject = "sallyport.ask.catalogue.*"
 )
 
 // ControlShards is how many subjects an area of CONTROL is spread over.

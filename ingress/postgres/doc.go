@@ -22,6 +22,13 @@
 // The front reads the client and is the only one to write to the target; the back reads the
 // target. They share a queue of expected answers, by which each answer finds its command.
 //
+// # Catalogue
+//
+// What a text means depends on the target's catalogue, and only the gateway reaches it. It keeps a
+// snapshot for each database that has sessions, over a connection of its own with the target's
+// credential (application_name sallyport), and serves it to the enforcer. A verdict is asked with
+// the digest of the snapshot; without one the enforcer vouches for nothing that depends on it.
+//
 // # What is recorded
 //
 // Each simple query, each Execute with its text and parameters, each Parse and Bind that no

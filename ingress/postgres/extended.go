@@ -110,6 +110,9 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 	}
 	p := &portal{name: m.portal, stmt: s, params: m.parameters, results: m.results, unit: f.unit}
 	f.names.portals[m.portal] = p
+	if m.portal != "" {
+		r.s.State.Portal(m.portal)
+	}
 	if len(m.parameters) > 0 { // for the case that no Execute follows
 		if ok, err := r.judge(ctx, s); !ok || err != nil {
 			return err
@@ -125,7 +128,7 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 // the message is refused and ok is false.
 func (r *relay) judge(ctx context.Context, s *statement) (ok bool, err error) {
 	f := &r.front
-	if s.decision == nil || s.asked != f.unit && !r.s.Holds(s.decision) {
+	if s.decision == nil || s.asked != f.unit && !r.s.Holds(ctx, s.decision) {
 		if s.decision, err = r.s.Decide(ctx, kindPrepare, s.text); err != nil {
 			return false, err
 		}

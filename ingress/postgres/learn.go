@@ -7,7 +7,8 @@ import (
 )
 
 // learn asks the target what the session starts from, before the client can say anything: roles
-// and databases have settings of their own. It is the only query that is the gateway's own.
+// and databases have settings of their own. It is the only query of the gateway's own on the
+// session's connection.
 const learnQuery = "SELECT pg_catalog.current_setting('search_path')"
 
 // learn fills in the state of the session. A target that does not answer (it only speaks the

@@ -53,6 +53,9 @@ type Limits struct {
 	Batch             int           // bytes collected before they are forwarded without a Sync; 1 MiB
 	FinalNotice       time.Duration // to tell a client why its session ends; 1 s
 	DrainAfterGoodbye time.Duration // for the target to finish what a client left behind; 30 s
+	CataloguePoll     time.Duration // between looks whether others have changed a target's catalogue; 5 s
+	CatalogueWait     time.Duration // for a command until the catalogue that it needs is read; 5 s
+	CatalogueRead     time.Duration // to read a catalogue; 1 min
 }
 
 // Config is what New needs.
@@ -76,6 +79,8 @@ type Server struct {
 	keys  *keyring
 	open  atomic.Int64 // sessions
 
+	catalogues *catalogues
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	wg    sync.WaitGroup
@@ -92,6 +97,7 @@ func New(c Config) (*Server, error) {
 	setDefaults(&c.Limits)
 	s := &Server{c: c, log: c.Logger, keys: newKeyring(), conns: make(map[*conn]struct{}),
 		admit: newAdmission(c.Limits.Unauthenticated, c.Limits.PerAddress)}
+	s.catalogues = newCatalogues(s)
 	if c.TLS != nil {
 		s.tls = c.TLS.Clone()
 		s.tls.NextProtos = []string{alpn}
@@ -108,6 +114,7 @@ func setDefaults(l *Limits) {
 	}{
 		{&l.Authentication, 10 * time.Second}, {&l.Dial, 10 * time.Second},
 		{&l.FinalNotice, time.Second}, {&l.DrainAfterGoodbye, 30 * time.Second},
+		{&l.CataloguePoll, 5 * time.Second}, {&l.CatalogueWait, 5 * time.Second}, {&l.CatalogueRead, time.Minute},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -131,9 +138,15 @@ func setDefaults(l *Limits) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
-	err := s.accept(ctx, l)
+	silence, err := s.c.Gateway.Answer(ctx, schemas.AskCatalogues, s.catalogues.answer)
+	if err != nil {
+		return err
+	}
+	defer silence()
+	err = s.accept(ctx, l)
 	s.shutdown()
 	s.wg.Wait()
+	s.catalogues.close()
 	if ctx.Err() != nil {
 		return nil
 	}

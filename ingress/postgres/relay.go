@@ -22,6 +22,8 @@ type relay struct {
 	limits Limits
 	client leg
 
+	catalogue *catalogue
+
 	front front
 	back  back
 
@@ -65,12 +67,12 @@ func (l *leg) writeLocked(b []byte) error {
 	return err
 }
 
-func newRelay(c *conn, s *session.Session, u *upstream) *relay {
+func newRelay(c *conn, s *session.Session, u *upstream, of *catalogue) *relay {
 	if !c.secure {
 		c.c = c.net // without what gave the first byte back
 	}
 	return &relay{
-		c: c, s: s, u: u, limits: c.srv.c.Limits, client: leg{conn: c.c},
+		c: c, s: s, u: u, limits: c.srv.c.Limits, client: leg{conn: c.c}, catalogue: of,
 		front: front{in: newBuffer(c.c), names: newStatements(), unit: 1, nowhere: schemas.NewID("refused-")},
 		back:  back{out: newBuffer(u.conn)},
 		wake:  make(chan struct{}, 1), over: make(chan struct{}),

@@ -156,6 +156,9 @@ func (r *relay) ready(_ context.Context, body []byte) error {
 		}
 	}
 	names, all := r.s.State.Settle(b.failed, tx)
+	if r.s.State.CatalogueChanged(tx) {
+		r.catalogue.touch()
+	}
 	if tx == session.TxIdle || b.failed {
 		r.settled.Store(i.unit)
 	}

@@ -59,7 +59,10 @@ func (c *conn) open(ctx context.Context, s *startup, sess *session.Session, d *d
 	defer u.conn.Close()
 	key := c.srv.keys.issue(u, keySize(s.version))
 	defer c.srv.keys.revoke(key)
-	r := newRelay(c, sess, u)
+	of := c.srv.catalogues.enter(d)
+	defer c.srv.catalogues.leave(of)
+	sess.Catalogue = of
+	r := newRelay(c, sess, u, of)
 	end := r.run(ctx, key)
 	c.close(ctx, sess, end)
 	return nil

@@ -59,6 +59,7 @@ func (s *Session) Decide(ctx context.Context, kind schemas.CommandKind, text str
 	if !utf8.ValidString(text) {
 		return denied("the text is not valid UTF-8 (set client_encoding to UTF8)", "builtin/encoding"), nil
 	}
+	s.follow(ctx)
 	at := s.State.stamp()
 	names := mentionsExecute(text)
 	if !names {
@@ -72,9 +73,17 @@ func (s *Session) Decide(ctx context.Context, kind schemas.CommandKind, text str
 	return &Decision{VerdictAnswer: answer, state: at}, nil
 }
 
+// follow has the state rest on the catalogue as it is now.
+func (s *Session) follow(ctx context.Context) {
+	if s.Catalogue != nil {
+		s.State.Catalogue(s.Catalogue.Digest(ctx))
+	}
+}
+
 // Holds reports whether a decision made earlier in this session for the same text is still what
 // Decide would say. One that may not be reused never holds.
-func (s *Session) Holds(d *Decision) bool {
+func (s *Session) Holds(ctx context.Context, d *Decision) bool {
+	s.follow(ctx)
 	now := s.State.stamp()
 	if d.state.prepared == 0 {
 		now.prepared = 0

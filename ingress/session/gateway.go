@@ -82,6 +82,11 @@ func setDefaults(c *Config) {
 // Now is the gateway's clock.
 func (g *Gateway) Now() time.Time { return g.c.Now() }
 
+// Answer answers what is asked of gateways on subject; those that listen share the asks.
+func (g *Gateway) Answer(ctx context.Context, subject schemas.Subject, handle func(ctx context.Context, request []byte) ([]byte, error)) (stop func(), err error) {
+	return g.c.Log.Answer(ctx, subject, "gateway", handle)
+}
+
 // Request says what session to open.
 type Request struct {
 	Identity      *Identity

@@ -40,6 +40,13 @@ type Totals struct {
 	Commands, Rows, BytesIn, BytesOut atomic.Uint64
 }
 
+// Catalogue says which snapshot of a target's catalogue verdicts rest on. Digest waits until what
+// is known to have changed is in it; no snapshot in time is no digest. What it returns is not
+// changed by anybody.
+type Catalogue interface {
+	Digest(ctx context.Context) []byte
+}
+
 // Session is one principal on one target. Decide, Command and Commit belong to one goroutine, the
 // one that reads the client; the rest may be called from any.
 type Session struct {
@@ -47,6 +54,9 @@ type Session struct {
 	Totals Totals
 	State  *State
 	Strict bool // output is acknowledged before it is delivered
+	// Catalogue is what the target's catalogue is known by; nil: it has none. It is set before the
+	// first Decide.
+	Catalogue Catalogue
 
 	g        *Gateway
 	w        *journal.Writer

@@ -162,7 +162,7 @@ func TestReuseIsTheEnforcersToGive(t *testing.T) {
 	} {
 		e.Enforcer.Set(schemas.Revision(name), func(*schemas.VerdictAsk) *schemas.VerdictAnswer { return v })
 		for range 2 {
-			if d := decide(t, s, "select 1"); d.Reused || s.Holds(d) {
+			if d := decide(t, s, "select 1"); d.Reused || s.Holds(t.Context(), d) {
 				t.Errorf("%s is reused", name)
 			}
 		}

@@ -37,6 +37,8 @@ type State struct {
 	several bool        // the unit has a command of which a part may have taken effect
 	touched []touched   // names that the unit prepares or deallocates, in order
 	all     bool        // it deallocates all
+
+	objects objects
 }
 
 // touched is a name, and what it stood for before.
@@ -92,7 +94,7 @@ func (t *State) snapshot(withPrepared bool) *schemas.SessionState {
 	s := &schemas.SessionState{
 		Database: t.fixed.Database, User: t.fixed.User, ServerVersion: t.fixed.ServerVersion,
 		StandardConformingStrings: t.fixed.StandardConformingStrings, ClientEncoding: t.fixed.ClientEncoding,
-		Epoch: t.epoch + t.names,
+		Epoch: t.epoch + t.names, Catalogue: t.objects.digest,
 	}
 	v := t.now.effective()
 	s.Role, s.SearchPath, s.SearchPathKnown = v.role, slices.Clone(v.path), v.pathKnown
@@ -101,6 +103,7 @@ func (t *State) snapshot(withPrepared bool) *schemas.SessionState {
 			s.Prepared = append(s.Prepared, &schemas.Prepared{Name: name, Text: text})
 		}
 	}
+	t.objects.fill(s)
 	return s
 }
 
@@ -204,6 +207,10 @@ func (t *State) apply(e *schemas.StateEffect) {
 		t.rollbackTo(e.Name)
 	case schemas.StateEffect_KIND_SETTING:
 		t.epoch++
+	case schemas.StateEffect_KIND_CURSOR, schemas.StateEffect_KIND_CURSOR_CLOSED,
+		schemas.StateEffect_KIND_TEMPORARY, schemas.StateEffect_KIND_TEMPORARY_DROPPED, schemas.StateEffect_KIND_CATALOGUE:
+		t.objects.apply(e)
+		t.epoch++
 	default: // KIND_UNKNOWN, and what a newer enforcer knows
 		t.lose()
 	}
@@ -260,6 +267,7 @@ func (t *State) change(local bool, f func(*scope)) {
 		t.now.local = scope{} // SET overrides an earlier SET LOCAL
 		f(&t.now.session)
 	}
+	t.objects.forgetCursors()
 	t.epoch++
 }
 
@@ -284,11 +292,13 @@ func (t *State) endTx() {
 func (t *State) lose() {
 	t.now.local = scope{}
 	t.now.session.path, t.now.session.pathKnown = nil, false
+	t.objects.forgetCursors()
 	t.epoch++
 }
 
 func (t *State) restore(s settings) {
 	if !t.now.equal(s) {
+		t.objects.forgetCursors()
 		t.epoch++
 	}
 	t.now = s
@@ -345,6 +355,7 @@ func (t *State) touch(name string) {
 func (t *State) Settle(failed bool, tx Tx) (uncertain []string, all bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.objects.settle(failed)
 	if failed {
 		uncertain, all = t.settleFailed(tx)
 	} else if tx == TxIdle {

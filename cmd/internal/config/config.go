@@ -63,6 +63,8 @@ type Limits struct {
 	Acknowledge     time.Duration `yaml:"acknowledge" doc:"Time the log has to acknowledge before a session ends."`
 	Unacknowledged  int           `yaml:"unacknowledged" doc:"Bytes of a session's output that may be delivered before the log has acknowledged them."`
 	Lease           time.Duration `yaml:"lease" doc:"A gateway that was not heard of for this long is gone, and its sessions are closed."`
+	CataloguePoll   time.Duration `yaml:"catalogue_poll" doc:"Between looks whether others have changed what a target's catalogue holds. What sessions change through the gateway is noticed at once."`
+	CatalogueWait   time.Duration `yaml:"catalogue_wait" doc:"Time a command waits for a catalogue that is being read; after it what depends on it is masked or denied."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
 }
 
@@ -81,6 +83,7 @@ func Default() *Config {
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
+			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
 		},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
@@ -159,6 +162,7 @@ func (c *Config) checkLimits() []error {
 	for name, d := range map[string]time.Duration{
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
 		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,
+		"catalogue_poll": l.CataloguePoll, "catalogue_wait": l.CatalogueWait,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

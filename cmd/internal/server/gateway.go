@@ -73,6 +73,7 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 		Limits: postgres.Limits{
 			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
 			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,
+			CataloguePoll: limits.CataloguePoll, CatalogueWait: limits.CatalogueWait,
 		},
 		Logger: m.logger,
 	})
