@@ -80,6 +80,19 @@ const target = "apiVersion: sallyport/v1\nkind: Target\nmetadata: {name: a}\nspe
 
 const policy = "apiVersion: sallyport/v1\nkind: Policy\nmetadata: {name: a}\nspec:\n  targets: {names: [a]}\n  when: 'true'\n  verdict: deny\n"
 
+// TestDetectors loads a Mask with every detector that there is.
+func TestDetectors(t *testing.T) {
+	want := []string{"credit-card", "email", "phone", "iban", "national-id", "private-key", "jwt", "cloud-key", "secret", "external"}
+	yaml := "apiVersion: sallyport/v1\nkind: Mask\nmetadata: {name: a}\nspec:\n  targets: {}\n  detect: [" + strings.Join(want, ", ") + "]\n"
+	got, err := resources.Load("f.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got[0].Mask.Detect); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		yaml string
@@ -112,6 +125,7 @@ func TestRefused(t *testing.T) {
 		"duplicate key":       {target + "  address: h:2\n", []string{"f.yaml:8:3: "}},
 		"several":             {target + "  a: 1\n  b: 2\n", []string{"f.yaml:8:3: spec.a: ", "f.yaml:9:3: spec.b: "}},
 		"second document":     {target + "---\n" + strings.Replace(policy, "deny", "x", 1), []string{"f.yaml:15:12: spec.verdict: "}},
+		"unknown detector":    {"apiVersion: sallyport/v1\nkind: Mask\nmetadata: {name: a}\nspec:\n  targets: {}\n  detect: [mail]\n", []string{`f.yaml:6:12: spec.detect[0]: "mail" is not one of credit-card`}},
 		"mask of nothing":     {"apiVersion: sallyport/v1\nkind: Mask\nmetadata: {name: a}\nspec:\n  targets: {}\n", []string{"f.yaml:5:3: spec: columns or detect"}},
 		"merge key":           {strings.Replace(target, "  protocol", "  <<: {strict: true}\n  protocol", 1), []string{"f.yaml:5:3: spec: a key must be a string, not a merge key"}},
 		"not yaml":            {"a: [1\nb: }", []string{"f.yaml:"}},

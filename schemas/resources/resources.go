@@ -154,7 +154,7 @@ type Reviewers struct {
 type Mask struct {
 	Targets Selector `json:"targets" schema:"required" doc:"targets whose results are masked"`
 	Columns []string `json:"columns,omitempty" doc:"column, table.column or schema.table.column; * stands for any one name"`
-	Detect  []string `json:"detect,omitempty" schema:"enum=credit-card|email|phone|iban|national-id|private-key|jwt|cloud-key|secret" doc:"values that are masked wherever they are"`
+	Detect  []string `json:"detect,omitempty" schema:"enum=credit-card|email|phone|iban|national-id|private-key|jwt|cloud-key|secret|external" doc:"values that are masked wherever they are"`
 	With    string   `json:"with,omitempty" schema:"enum=redact|partial|hash|null" doc:"what they become; redact by default"`
 	Keep    int      `json:"keep,omitempty" schema:"min=1" doc:"partial: how many characters are left at the end; 4 by default"`
 	// Predicates is about conditions on a masked column: they let a value be guessed piece by piece.
