@@ -212,6 +212,8 @@ func (r *relay) targetMessage(ctx context.Context, raw []byte) error {
 		return r.acknowledged(i, raw[0])
 	case backCopyIn, backCopyOut:
 		return r.copyBegins(i, raw)
+	case backFunction:
+		return r.called(ctx, i, body)
 	case copyDone:
 		return nil
 	}

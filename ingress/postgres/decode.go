@@ -113,28 +113,38 @@ type bindMessage struct {
 func decodeBind(body []byte) (bindMessage, bool) {
 	r := reader{b: body}
 	m := bindMessage{portal: r.name(), statement: r.name()}
-	formats, ok := decodeFormats(&r)
-	n := r.count(4)
-	if !ok || len(formats) > 1 && len(formats) != n {
+	var ok bool
+	if m.parameters, ok = decodeParameters(&r); !ok {
 		return m, false
 	}
-	if n > 0 {
-		m.parameters = make([]session.Parameter, n)
+	m.results, ok = decodeFormats(&r)
+	return m, ok && r.ok()
+}
+
+// decodeParameters reads formats and values, as Bind and FunctionCall have them.
+func decodeParameters(r *reader) ([]session.Parameter, bool) {
+	formats, ok := decodeFormats(r)
+	n := r.count(4)
+	if !ok || len(formats) > 1 && len(formats) != n {
+		return nil, false
 	}
-	for i := range m.parameters {
-		p := &m.parameters[i]
+	var parameters []session.Parameter
+	if n > 0 {
+		parameters = make([]session.Parameter, n)
+	}
+	for i := range parameters {
+		p := &parameters[i]
 		p.Binary = formatOf(formats, i)
 		switch size := r.int32(); {
 		case size == -1:
 			p.Null = true
 		case size < 0:
-			return m, false
+			return nil, false
 		default:
 			p.Data = r.bytes(int(size))
 		}
 	}
-	m.results, ok = decodeFormats(&r)
-	return m, ok && r.ok()
+	return parameters, !r.bad
 }
 
 func decodeFormats(r *reader) ([]bool, bool) {

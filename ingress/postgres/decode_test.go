@@ -19,6 +19,7 @@ func FuzzClientMessages(f *testing.F) {
 		&query{String: "select 1"}, &parse{Name: "a", Query: "select $1", ParameterOIDs: []uint32{23, 0}},
 		&bind{DestinationPortal: "p", PreparedStatement: "a", ParameterFormatCodes: []int16{0, 1}, Parameters: [][]byte{[]byte("x"), nil}, ResultFormatCodes: []int16{1}},
 		&execute{Portal: "p", MaxRows: 5}, &describe{ObjectType: 'S', Name: "a"}, &closing{ObjectType: 'P', Name: "p"},
+		&pgproto3.FunctionCall{Function: 954, ArgFormatCodes: []uint16{1}, Arguments: [][]byte{{0, 0, 0, 1}, nil}, ResultFormatCode: 1},
 	} {
 		b := encode(m)
 		f.Add(b[0], b[5:])
@@ -39,6 +40,8 @@ func FuzzClientMessages(f *testing.F) {
 			}
 		case 'B':
 			again = rebind(body)
+		case 'F':
+			again = recall(body)
 		case 'E':
 			if portal, rows, ok := postgres.DecodeExecute(body); ok {
 				again = &execute{Portal: portal, MaxRows: uint32(rows)}
@@ -86,6 +89,18 @@ func rebind(body []byte) pgproto3.FrontendMessage {
 	return m
 }
 
+func recall(body []byte) pgproto3.FrontendMessage {
+	m, ok := postgres.DecodeFunctionFields(body)
+	if !ok {
+		return nil
+	}
+	rest := body[4:] // as in rebind
+	for range binary.BigEndian.Uint16(rest) {
+		m.ArgFormatCodes = append(m.ArgFormatCodes, binary.BigEndian.Uint16(rest[2+2*len(m.ArgFormatCodes):]))
+	}
+	return m
+}
+
 func FuzzTargetMessages(f *testing.F) {
 	row, _ := (&pgproto3.DataRow{Values: [][]byte{[]byte("a"), nil, {}}}).Encode(nil)
 	columns, _ := (&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("a"), DataTypeOID: 23}}}).Encode(nil)
@@ -95,10 +110,14 @@ func FuzzTargetMessages(f *testing.F) {
 	}
 	f.Add([]byte("\x00\x01\xff\xff\xff\xfe"), 1)
 	f.Add([]byte("\xff\xff"), 1)
+	f.Add([]byte("\xff\xff\xff\xff0"), 3)
 	f.Fuzz(func(t *testing.T, body []byte, n int) {
 		_, ok := postgres.CheckRow(body)
 		if n = max(1, n%64); postgres.WalkCells(body, n) != ok {
 			t.Errorf("whole: %v, in pieces of %d: %v", ok, n, !ok)
+		}
+		if _, one := postgres.CheckRow(append([]byte{0, 1}, body...)); postgres.WholeCell(body) != one {
+			t.Errorf("one cell: %v", !one)
 		}
 		_, _ = postgres.DecodeFailure(body)
 		_ = postgres.DecodeTypes(body)

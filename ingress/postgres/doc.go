@@ -44,7 +44,10 @@
 // skips to the Sync and reports its true status; the target's error is replaced by SQLSTATE 42501
 // with the policies' reasons. What follows a refused message up to the Sync is not sent at all.
 //
-// Refused in the same way: function calls by the fast path (0A000), malformed messages (08P01),
+// Function calls by the fast path are judged and recorded as the SELECT that they stand for. Only
+// the functions of large objects can be called so, as libpq's lo_ functions, pg_dump and JDBC do.
+//
+// Refused in the same way: other function calls (0A000), malformed messages (08P01),
 // names of statements (26000) and portals (34000) that the gateway has not judged, such as a
 // portal of a cursor that SQL declared. Refused at the start: replication, startup parameters
 // and options other than a known few, GSS encryption (answered N), protocols other than 3.

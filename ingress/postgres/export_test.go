@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/jackc/pgproto3/v2"
+import (
+	"fmt"
+
+	"github.com/jackc/pgproto3/v2"
+)
 
 // What the decoders' fuzz tests need to see.
 var (
@@ -14,6 +18,7 @@ var (
 	DecodeNotification = decodeNotification
 	DecodeCopy         = decodeCopy
 	CheckRow           = checkRow
+	WholeCell          = wholeCell
 	SplitPath          = splitPath
 	SplitOptions       = splitOptions
 )
@@ -68,6 +73,33 @@ func DecodeBindFields(body []byte) (*pgproto3.Bind, bool) {
 			code = 1
 		}
 		out.ResultFormatCodes = append(out.ResultFormatCodes, code)
+	}
+	return out, ok
+}
+
+// Callables are the functions that may be called by the fast path: name, types of arguments and
+// of the result, by OID.
+func Callables() map[uint32]string {
+	out := make(map[uint32]string)
+	for oid, c := range callables {
+		out[oid] = fmt.Sprint(c.name, c.arguments, c.result)
+	}
+	return out
+}
+
+// DecodeFunctionFields takes a FunctionCall apart, all but the formats of its arguments.
+func DecodeFunctionFields(body []byte) (*pgproto3.FunctionCall, bool) {
+	m, ok := decodeFunction(body)
+	out := &pgproto3.FunctionCall{Function: m.function}
+	for _, p := range m.arguments {
+		data := p.Data
+		if !p.Null && data == nil {
+			data = []byte{}
+		}
+		out.Arguments = append(out.Arguments, data)
+	}
+	if m.binary {
+		out.ResultFormatCode = 1
 	}
 	return out, ok
 }

@@ -359,7 +359,7 @@ func TestGarbledMessages(t *testing.T) {
 		"bind, negative length":   {"B\x00\x00\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff\xff\xfe\x00\x00\x00\x00", false, "08P01"},
 		"bind, absurd count":      {"B\x00\x00\x00\x0c\x00\x00\x00\x00\xff\xff\x00\x00", false, "08P01"},
 		"parse, absurd count":     {"P\x00\x00\x00\x08\x00\x00\xff\xff", false, "08P01"},
-		"function call":           {"F\x00\x00\x00\x06\xff\xff", false, "0A000"},
+		"function call":           {"F\x00\x00\x00\x06\xff\xff", false, "08P01"},
 		"execute, short":          {"E\x00\x00\x00\x05\x00", false, "08P01"},
 		"describe of nothing":     {"D\x00\x00\x00\x06X\x00", false, "08P01"},
 		"length of 0":             {"Q\x00\x00\x00\x00", true, "08P01"},

@@ -88,8 +88,7 @@ func (r *relay) clientMessage(ctx context.Context, typ byte, raw []byte) error {
 	case frontQuery:
 		return r.query(ctx, raw)
 	case frontFunction:
-		return r.refuseSimple(ctx, failure("0A000", "function calls by the fast path are not supported through the gateway").
-			hint("call the function with SELECT"), schemas.CommandKind_COMMAND_KIND_QUERY)
+		return r.call(ctx, raw)
 	case frontParse:
 		return r.parse(ctx, body)
 	case frontBind:

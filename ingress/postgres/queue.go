@@ -1,6 +1,10 @@
 package postgres
 
-import "time"
+import (
+	"time"
+
+	"sallyport/schemas"
+)
 
 // itemKind is what the target is expected to answer.
 type itemKind uint8
@@ -25,6 +29,7 @@ type item struct {
 	refused *refusal // the gateway's error, to stand for the one that the target will report
 	stmt    *statement
 	portal  *portal
+	result  *schemas.Column // of a function call
 }
 
 // queue holds items in the order of their answers.

@@ -47,6 +47,7 @@ const (
 	backCopyOut        = 'H'
 	backCopyBoth       = 'W'
 	backNegotiate      = 'v'
+	backFunction       = 'V'
 )
 
 const (
