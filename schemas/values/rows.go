@@ -31,7 +31,8 @@ func Rows(r *schemas.Rows) iter.Seq2[[]Cell, error] {
 			yield(nil, err)
 			return
 		}
-		row, rest := make([]Cell, r.GetColumns()), r.GetCells()
+		rest := r.GetCells()
+		row := make([]Cell, min(int(r.GetColumns()), len(rest)/4)) // a claim without rows is not believed
 		for range r.GetCount() {
 			var err error
 			if rest, err = nextRow(row, rest); err != nil {

@@ -154,6 +154,7 @@ func FuzzRender(f *testing.F) {
 
 func FuzzRows(f *testing.F) {
 	f.Add(uint32(2), uint32(2), []byte("\x00\x00\x00\x01a\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x02bc"))
+	f.Add(uint32(0xF2000000), uint32(0), []byte{})
 	f.Fuzz(func(t *testing.T, columns, count uint32, cells []byte) {
 		rows := uint32(0)
 		var failed error
