@@ -29,6 +29,7 @@ demo: build ## a throwaway PostgreSQL behind Sallyport, and what to paste (DEMO_
 test: ## everything that CI checks
 	deploy/dependencies.sh test
 	deploy/web.sh install
+	deploy/clients.sh
 	$(MAKE) lint
 	$(MAKE) unit
 	$(MAKE) web-test

@@ -19,6 +19,8 @@ test=(
   "node nodejs"
   "npm npm"
   "/usr/lib/python3/dist-packages/psycopg2/__init__.py python3-psycopg2"
+  "javac default-jdk-headless"
+  "/usr/share/java/postgresql.jar libpostgresql-jdbc-java"
 )
 bench=(
   "${demo[@]}"
