@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ var measured = regexp.MustCompile(`(?m)^(latency|tps|initial connection time|ave
 // comparePgbench runs pgbench's own scripts and a pipeline, all seeded alike, and compares its reports and
 // its tables.
 func comparePgbench(t *testing.T, m *matrix) {
-	bench := filepath.Join(m.target.Bin, "pgbench")
+	bench := m.target.Tool("pgbench")
 	runs := [][]string{{"-i", "-q", "--foreign-keys"}}
 	for _, script := range []string{"tpcb-like", "simple-update", "select-only"} {
 		for _, mode := range []string{"simple", "extended", "prepared"} {
@@ -47,7 +46,7 @@ func compareDump(t *testing.T, m *matrix) {
 	m.compare(t, func(t *testing.T, p place) string {
 		must := func(p place, name string, args ...string) string {
 			t.Helper()
-			return p.must(t, filepath.Join(m.target.Bin, name), args...)
+			return p.must(t, m.target.Tool(name), args...)
 		}
 		must(p, "pg_dump", same, "-f", "plain.sql")
 		must(p, "pg_dump", same, "--inserts", "--rows-per-insert=50", "--column-inserts", "-f", "inserts.sql")
@@ -89,5 +88,5 @@ func (m *matrix) redump(t *testing.T, p place, name string) {
 	t.Helper()
 	server, _ := m.places(false, p.plain())
 	server.dir = p.dir
-	server.must(t, filepath.Join(m.target.Bin, "pg_dump"), "--restrict-key=same", "-f", "restored_"+name+".sql")
+	server.must(t, m.target.Tool("pg_dump"), "--restrict-key=same", "-f", "restored_"+name+".sql")
 }

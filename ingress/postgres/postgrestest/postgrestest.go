@@ -254,7 +254,7 @@ func (s *Server) ready(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := exec.CommandContext(ctx, filepath.Join(s.Bin, "pg_isready"), "-q", "-h", s.Host, "-p", strconv.Itoa(s.Port)).Run()
+		err := exec.CommandContext(ctx, s.Tool("pg_isready"), "-q", "-h", s.Host, "-p", strconv.Itoa(s.Port)).Run()
 		if err == nil {
 			return nil
 		}
@@ -283,12 +283,22 @@ func (s *Server) Stop() error {
 	return os.RemoveAll(s.Dir)
 }
 
+// Tool is the path of one of PostgreSQL's client programs: the server's own, or another version's
+// where the server comes without.
+func (s *Server) Tool(name string) string {
+	path := filepath.Join(s.Bin, name)
+	if _, err := os.Stat(path); err != nil {
+		return name
+	}
+	return path
+}
+
 // PID is the process id of the server's first process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Psql runs SQL as the superuser, directly, and returns what psql prints (unaligned, tuples only).
 func (s *Server) Psql(ctx context.Context, database, sql string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1",
+	cmd := exec.CommandContext(ctx, s.Tool("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1",
 		"-h", s.Host, "-p", strconv.Itoa(s.Port), "-U", s.User, "-d", database)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+s.Password)
 	cmd.Stdin = strings.NewReader(sql)
