@@ -3,6 +3,7 @@ package replay_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"sallyport/replay"
 	"sallyport/schemas"
+	"sallyport/schemas/journal"
 )
 
 func (w *world) exported(id schemas.SessionID, format string) string {
@@ -243,4 +245,52 @@ p.play();
 	if shown != want {
 		t.Errorf("the player says:\n%s", shown)
 	}
+}
+
+// FuzzExports holds that what is exported has the form that it claims, whatever the log holds: every
+// line is JSON, nothing of a session is markup in the page, and no control character is in a cast.
+func FuzzExports(f *testing.F) {
+	for _, e := range []*schemas.Entry{
+		{Number: 1, Kind: &schemas.Entry_Opened{Opened: &schemas.Opened{Target: "t</script><b>"}}},
+		{Number: 2, Kind: &schemas.Entry_Command{Command: &schemas.Command{Text: "select '\x1b]0;x\x07</script>\u2028'"}}},
+		{Number: 3, Kind: &schemas.Entry_Columns{Columns: &schemas.Columns{Command: 2, Columns: []*schemas.Column{{Name: "a\nb", Type: 1700, Binary: true}}}}},
+		{Number: 4, Kind: &schemas.Entry_Rows{Rows: &schemas.Rows{Command: 2, Columns: 1, Count: 1, Cells: []byte("\x00\x00\x00\x01\xff")}}},
+		{Number: 5, Kind: &schemas.Entry_Bytes{Bytes: &schemas.Bytes{Command: 2, Channel: schemas.Channel_CHANNEL_OUT, Data: []byte("\x1b[2J")}}},
+		{Number: 6, Kind: &schemas.Entry_Notice{Notice: &schemas.Notice{Channel: "c", Payload: "p"}}},
+		{Number: 7, Kind: &schemas.Entry_Closed{Closed: &schemas.Closed{Reason: "client"}}},
+	} {
+		data, err := e.MarshalVT()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, data)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		d := &replay.Decoder{}
+		var es []replay.Entry
+		for _, data := range [][]byte{first, second} {
+			e := &schemas.Entry{}
+			if e.UnmarshalVT(data) != nil {
+				return
+			}
+			es = append(es, d.Entry(journal.Located{Entry: e}))
+		}
+		var lines, cast, page strings.Builder
+		if err := errors.Join(replay.WriteLines(&lines, entriesOf(es...)), replay.WriteCast(&cast, entriesOf(es...)), replay.WriteHTML(&page, entriesOf(es...))); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(lines.String() + cast.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("not JSON: %q", line)
+			}
+		}
+		if strings.ContainsAny(cast.String(), "\x00\x07\x08\x1b\r\x7f") || strings.Contains(cast.String(), `\u001b`) {
+			t.Errorf("control characters reach the terminal: %q", cast.String())
+		}
+		_, rest, _ := strings.Cut(page.String(), `id="entries">`)
+		entries, _, _ := strings.Cut(rest, "</script>")
+		if !json.Valid([]byte(entries)) || strings.ContainsAny(entries, "<>&") {
+			t.Errorf("the page's entries are %q", entries)
+		}
+	})
 }

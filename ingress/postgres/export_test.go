@@ -1,9 +1,15 @@
 package postgres
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/jackc/pgproto3/v2"
+
+	"sallyport/ingress/credential"
+	"sallyport/schemas/resources"
 )
 
 // What the decoders' fuzz tests need to see.
@@ -102,4 +108,68 @@ func DecodeFunctionFields(body []byte) (*pgproto3.FunctionCall, bool) {
 		out.ResultFormatCode = 1
 	}
 	return out, ok
+}
+
+// Frames reads messages from data, which comes in pieces of n bytes, until one of them is bad.
+func Frames(data []byte, n, limit int) [][]byte {
+	b := newBuffer(&pieces{data: data, n: n})
+	defer b.free()
+	var out [][]byte
+	for {
+		_, raw, err := b.next(limit)
+		if err != nil {
+			return out
+		}
+		out = append(out, bytes.Clone(raw))
+	}
+}
+
+// pieces is a connection that brings data bit by bit, and takes all that is written.
+type pieces struct {
+	net.Conn
+	data []byte
+	n    int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(len(b), p.n)], p.data)
+	p.data = p.data[n:]
+	return n, nil
+}
+
+func (p *pieces) Write(b []byte) (int, error) { return len(b), nil }
+
+func (p *pieces) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// Begin is the start of a session on a target that says data, and reports whether the gateway
+// takes itself to be let in, and whether the target has proven that it knows the password.
+func Begin(data []byte, binding string) (ready, proven, asked bool) {
+	target := &resources.Target{Credential: resources.Credential{Username: "app"}, Postgres: &resources.Postgres{ChannelBinding: binding}}
+	d := &dialer{target: target, password: credential.NewSecret("secret")}
+	a := authenticator{d: d, u: &upstream{conn: &pieces{}}}
+	r := &pieces{data: data, n: 100}
+	for {
+		typ, body, err := readMessage(r, maxStartupAnswer)
+		if err != nil {
+			return false, a.bound, a.scram != nil
+		}
+		done, err := a.take(typ, body)
+		if done || err != nil {
+			return done && err == nil, a.bound, a.scram != nil
+		}
+	}
+}
+
+// Cells decodes a row of the catalogue in every way that its cells are read.
+func Cells(body []byte) (n int, ok bool) {
+	cells, ok := decodeCells(body)
+	var err error
+	for _, c := range cells {
+		_, _, _ = c.is(), c.oid(&err), c.strings(&err)
+	}
+	_, _ = firstCell(body)
+	return len(cells), ok
 }
