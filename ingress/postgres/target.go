@@ -62,8 +62,8 @@ func (c *conn) open(ctx context.Context, s *startup, sess *session.Session, d *d
 	of := c.srv.catalogues.enter(d)
 	defer c.srv.catalogues.leave(of)
 	sess.Catalogue = of
-	r := newRelay(c, sess, u, of)
-	end := r.run(ctx, key)
+	r := newRelay(c, sess, u, key, of)
+	end := r.run(ctx)
 	c.close(ctx, sess, end)
 	return nil
 }
