@@ -50,9 +50,10 @@ type Config struct {
 
 // Service is the approvals service. Its methods are safe for concurrent use.
 type Service struct {
-	c    Config
-	log  *slog.Logger
-	book *book
+	c         Config
+	log       *slog.Logger
+	book      *book
+	answering chan struct{}
 }
 
 // New returns a Service that knows nothing until Run.
@@ -61,7 +62,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("the approvals service needs a log")
 	}
 	setDefaults(&c)
-	return &Service{c: c, log: c.Logger, book: newBook(c.History)}, nil
+	return &Service{c: c, log: c.Logger, book: newBook(c.History), answering: make(chan struct{})}, nil
 }
 
 func setDefaults(c *Config) {
@@ -117,7 +118,8 @@ func (s *Service) Ready(ctx context.Context) error {
 	}
 }
 
-// Serve answers gateways and marks expiries, once Ready, until ctx is done, when it returns nil.
+// Serve answers gateways and marks expiries, once Ready, until ctx is done, when it returns nil. It
+// is called once at most.
 func (s *Service) Serve(ctx context.Context) error {
 	if s.Ready(ctx) != nil {
 		return nil
@@ -127,9 +129,13 @@ func (s *Service) Serve(ctx context.Context) error {
 		return fmt.Errorf("answer approvals: %w", err)
 	}
 	defer stop()
+	close(s.answering)
 	s.expire(ctx)
 	return nil
 }
+
+// Answering is closed once Serve answers.
+func (s *Service) Answering() <-chan struct{} { return s.answering }
 
 // append appends a fact that judge makes of what is known of a request; judge returns nil for none.
 // It returns the state with it. When somebody else was faster, judge is asked again.
