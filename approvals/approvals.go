@@ -97,7 +97,7 @@ func setDefaults(c *Config) {
 func (s *Service) Run(ctx context.Context) error {
 	err := s.c.Log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{allApprovals}},
 		func(ms []journal.Message, caughtUp bool) error {
-			s.book.take(ms, caughtUp, s.log)
+			s.book.take(ms, caughtUp, s.c.Now(), s.log)
 			return nil
 		})
 	if ctx.Err() != nil {

@@ -27,6 +27,8 @@ type book struct {
 	last     map[schemas.Subject]uint64
 	changed  map[schemas.Subject]chan struct{} // closed when the subject moves on
 	any      chan struct{}                     // closed when any does
+	behind   time.Duration                     // the stream's clock, against this process's
+	compared bool                              // behind is known
 }
 
 // tally counts what became of requests that are alike.
@@ -38,9 +40,10 @@ func newBook(history int) *book {
 		last: make(map[schemas.Subject]uint64), changed: make(map[schemas.Subject]chan struct{}), any: make(chan struct{})}
 }
 
-func (b *book) take(ms []journal.Message, caughtUp bool, log *slog.Logger) {
+func (b *book) take(ms []journal.Message, caughtUp bool, now time.Time, log *slog.Logger) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.compare(ms, now)
 	for _, m := range ms {
 		c := new(schemas.Control)
 		if err := c.UnmarshalVT(m.Data); err != nil {
@@ -65,6 +68,32 @@ func (b *book) take(ms []journal.Message, caughtUp bool, log *slog.Logger) {
 			close(b.ready)
 		}
 	}
+}
+
+// compare learns from what just came how far the stream's clock is from ours. What was long on its
+// way says little, so that a smaller difference counts at once, and a larger one slowly. mu is held.
+func (b *book) compare(ms []journal.Message, now time.Time) {
+	select {
+	case <-b.ready:
+	default:
+		return // history
+	}
+	if len(ms) == 0 {
+		return
+	}
+	seen := now.Sub(ms[len(ms)-1].Time)
+	if seen < b.behind || !b.compared {
+		b.behind, b.compared = seen, true
+	} else {
+		b.behind += (seen - b.behind) / 8
+	}
+}
+
+// clock is the stream's clock when ours says now.
+func (b *book) clock(now time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return now.Add(-b.behind)
 }
 
 // fold takes in one fact. mu is held.

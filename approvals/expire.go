@@ -8,28 +8,27 @@ import (
 	"sallyport/schemas/approval"
 )
 
-// expire marks the moments at which requests expire, until ctx is done. A fact that the stream's
-// clock says is too early does nothing, and shows how far the clocks are apart.
+// tooSoon is how long to wait after a mark that the stream's clock found too early.
+const tooSoon = 250 * time.Millisecond
+
+// expire marks the moments at which requests expire, until ctx is done. A mark that comes too early
+// by the stream's clock does nothing, and shows how far the clocks are apart.
 func (s *Service) expire(ctx context.Context) {
-	behind := time.Duration(0) // the stream's clock, against this one
-	for {
-		ids, next, changed := s.book.due(s.c.Now().Add(-behind))
-		for _, id := range ids {
-			state, err := s.mark(ctx, id)
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err != nil:
-				s.log.Warn("mark expiry", "approval", id, "error", err)
-				next = s.c.Now().Add(time.Second)
-			case state.Status.Live():
-				behind = max(behind, s.c.Now().Sub(state.Seen))
-				next = state.Expires
-			}
-		}
+	for ctx.Err() == nil {
+		now := s.book.clock(s.c.Now())
+		ids, next, changed := s.book.due(now)
 		wait := time.Hour
 		if !next.IsZero() {
-			wait = max(next.Add(behind).Sub(s.c.Now()), time.Millisecond)
+			wait = max(next.Sub(now), time.Millisecond)
+		}
+		for _, id := range ids {
+			state, err := s.mark(ctx, id)
+			if err != nil && ctx.Err() == nil {
+				s.log.Warn("mark expiry", "approval", id, "error", err)
+			}
+			if err != nil || state.Status.Live() {
+				wait, changed = min(wait, tooSoon), nil
+			}
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -38,9 +37,6 @@ func (s *Service) expire(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
-			return
-		}
 	}
 }
 

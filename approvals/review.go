@@ -31,7 +31,7 @@ func (s *Service) Review(ctx context.Context, id, decision, reason string) (appr
 		if err := s.c.Authorizer.Authorize(ctx, "review", state.Ask.GetTarget()); err != nil {
 			return nil, err
 		}
-		if state.Status.Live() && !s.c.Now().Before(state.Expires) {
+		if state.Status.Live() && !s.book.clock(s.c.Now()).Before(state.Expires) {
 			return nil, &schemas.Error{Code: schemas.CodeConflict, Message: "the request has expired"}
 		}
 		if err := state.May(who.Principal, who.Run, decision, reason); err != nil {
@@ -39,7 +39,7 @@ func (s *Service) Review(ctx context.Context, id, decision, reason string) (appr
 		}
 		fact := &schemas.ApprovalReviewed{Request: approval.RefOf(state.Ask), Id: review, Reviewer: who.Principal, Run: who.Run, Decision: decision, Reason: reason}
 		c := &schemas.Control{By: who.Principal.GetName(), Kind: &schemas.Control_ApprovalReviewed{ApprovalReviewed: fact}}
-		fact.Outcome = string(state.Fold(approval.Fact{Sequence: state.Sequence + 1, Time: s.c.Now(), Control: c}).Status)
+		fact.Outcome = string(state.Fold(approval.Fact{Sequence: state.Sequence + 1, Time: s.book.clock(s.c.Now()), Control: c}).Status)
 		return c, nil
 	})
 }
