@@ -97,7 +97,7 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 
 func (s *Service) getOne(_ http.ResponseWriter, r *http.Request) (any, error) {
 	id := r.PathValue("id")
-	state, err := s.append(r.Context(), id, func(approval.State) (*schemas.Control, error) { return nil, nil })
+	state, err := s.append(r.Context(), id, false, func(approval.State) (*schemas.Control, error) { return nil, nil })
 	if err == nil {
 		err = s.visible(r.Context(), state)
 	}

@@ -138,16 +138,25 @@ func (s *Service) Serve(ctx context.Context) error {
 func (s *Service) Answering() <-chan struct{} { return s.answering }
 
 // append appends a fact that judge makes of what is known of a request; judge returns nil for none.
-// It returns the state with it. When somebody else was faster, judge is asked again.
-func (s *Service) append(ctx context.Context, id string, judge func(approval.State) (*schemas.Control, error)) (approval.State, error) {
+// It returns the state with it. When somebody else was faster, judge is asked again. Of a request
+// that this replica does not know, what the log says is read first, unless it may be a new one: the
+// condition of the append then tells if it is not.
+func (s *Service) append(ctx context.Context, id string, mayBeNew bool, judge func(approval.State) (*schemas.Control, error)) (approval.State, error) {
 	subject := schemas.ControlSubject(schemas.AreaApproval, id)
 	for {
 		state, last, moved := s.book.look(id, subject)
-		if state.Status == approval.None {
-			var err error
-			if state, err = s.older(ctx, id, last); err != nil {
+		if state.Status == approval.None && (!mayBeNew || s.book.forgot(id)) {
+			read, end, err := s.read(ctx, id)
+			if err != nil {
 				return state, err
 			}
+			if end > last { // this replica lags
+				if err := s.moved(ctx, moved); err != nil {
+					return state, err
+				}
+				continue
+			}
+			state = read
 		}
 		fact, err := judge(state)
 		if fact == nil || err != nil {
@@ -198,21 +207,16 @@ func unavailable(err error) error {
 
 var errEnough = errors.New("enough")
 
-// older reads a request that is no longer in memory from its subject, up to a sequence.
-func (s *Service) older(ctx context.Context, id string, until uint64) (state approval.State, err error) {
-	if until == 0 || !s.book.forgot(id) {
-		return approval.State{ID: id}, nil
-	}
+// read folds what the log says of a request, and returns the last sequence of its subject.
+func (s *Service) read(ctx context.Context, id string) (state approval.State, last uint64, err error) {
 	c := journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{schemas.ControlSubject(schemas.AreaApproval, id)}}
 	err = s.c.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {
 			c := new(schemas.Control)
-			if m.Sequence > until {
-				return errEnough
-			}
 			if c.UnmarshalVT(m.Data) == nil && approval.Ref(c).GetId() == id {
 				state = state.Fold(approval.Fact{Sequence: m.Sequence, Time: m.Time, Control: c})
 			}
+			last = m.Sequence
 		}
 		if caughtUp {
 			return errEnough
@@ -221,7 +225,7 @@ func (s *Service) older(ctx context.Context, id string, until uint64) (state app
 	})
 	state.ID = id
 	if errors.Is(err, errEnough) {
-		return state, nil
+		return state, last, nil
 	}
-	return state, unavailable(errors.Join(err, ctx.Err()))
+	return state, last, unavailable(errors.Join(err, ctx.Err()))
 }

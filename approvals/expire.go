@@ -41,7 +41,7 @@ func (s *Service) expire(ctx context.Context) {
 }
 
 func (s *Service) mark(ctx context.Context, id string) (approval.State, error) {
-	return s.append(ctx, id, func(state approval.State) (*schemas.Control, error) {
+	return s.append(ctx, id, false, func(state approval.State) (*schemas.Control, error) {
 		if !state.Status.Live() {
 			return nil, nil
 		}

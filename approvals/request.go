@@ -33,7 +33,7 @@ func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schem
 	if ask.GetPrincipal().GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		ask.Starter = s.c.Starter(schemas.TokenID(ask.GetPrincipal().GetTokenId()))
 	}
-	state, err := s.append(ctx, ask.GetRequest(), func(now approval.State) (*schemas.Control, error) {
+	state, err := s.append(ctx, ask.GetRequest(), true, func(now approval.State) (*schemas.Control, error) {
 		if now.Status != approval.None {
 			return nil, nil
 		}

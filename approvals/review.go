@@ -24,7 +24,7 @@ func (s *Service) Review(ctx context.Context, id, decision, reason string) (appr
 	}
 	reason = strings.ToValidUTF8(strings.TrimSpace(reason), "\uFFFD")
 	review := schemas.NewID("v-")
-	return s.append(ctx, id, func(state approval.State) (*schemas.Control, error) {
+	return s.append(ctx, id, false, func(state approval.State) (*schemas.Control, error) {
 		if err := s.visible(ctx, state); err != nil {
 			return nil, err
 		}

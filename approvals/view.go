@@ -111,7 +111,6 @@ type Similar struct {
 // view is a request as the sender of ctx sees it.
 func (s *Service) view(ctx context.Context, state approval.State) *Approval {
 	a := state.Ask
-	like := s.book.like(state)
 	v := &Approval{
 		ID: state.ID, Status: string(state.Status), Principal: a.GetPrincipal().GetName(), PrincipalKind: kindName(a.GetPrincipal().GetKind()),
 		Groups: list(a.GetPrincipal().GetGroups()), Run: a.GetRun().GetId(), RunAgent: a.GetRun().GetAgent(), Starter: a.GetStarter(),
@@ -119,7 +118,7 @@ func (s *Service) view(ctx context.Context, state approval.State) *Approval {
 		Session: a.GetSession(), Command: a.GetCommand(), Link: s.link(state.ID), CommandKind: commandKind(a.GetKind()),
 		Text: a.GetText(), Parameters: parameters(a.GetParameters()), SQL: sqlOf(a.GetSql()), Digest: hex.EncodeToString(a.GetDigest()),
 		Revision: a.GetRevision(), Reasons: []Reason{}, Need: []Rule{}, Missing: []string{}, Reviews: []Review{},
-		Similar:   Similar{Approved: like.Approved, Denied: like.Denied},
+		Similar:   Similar(s.book.like(state)),
 		Requested: state.Requested.UTC(), Expires: state.Expires.UTC(), Decided: moment(state.Decided), Used: moment(state.Used),
 		By: list(state.By), Reason: state.Reason,
 	}

@@ -240,7 +240,7 @@ func (h *hold) withdraw(why string) approval.State {
 func (h *hold) conclude(ctx context.Context, state approval.State) (*Decision, error) {
 	d := h.decision
 	if state.Status == approval.Approved {
-		d, state = h.use(ctx, state)
+		d, state = h.use(ctx)
 	}
 	if state.Status != approval.Used {
 		d = h.refusal(ctx, d, state)
@@ -262,11 +262,10 @@ func (h *hold) conclude(ctx context.Context, state approval.State) (*Decision, e
 
 // use spends the approval. Only who sees its own Used take effect, as everybody else sees it, goes
 // on: what became of one that was not acknowledged does not matter, the command does not run.
-func (h *hold) use(ctx context.Context, state approval.State) (*Decision, approval.State) {
+func (h *hold) use(ctx context.Context) (*Decision, approval.State) {
 	d := h.reconsider(ctx)
 	if !d.Allowed() {
-		state = h.withdraw("the policies changed while the command waited")
-		return d, state
+		return d, h.withdraw("the policies changed while the command waited")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.s.g.c.CommitTimeout)
 	defer cancel()
