@@ -93,19 +93,26 @@ var (
 // run greets the client and relays until one side ends. It returns why.
 func (r *relay) run(ctx context.Context) session.End {
 	defer r.front.in.free()
-	if err := r.client.write(r.greeting(r.key)); err != nil {
+	defer r.s.OnMessage(nil)
+	if err := r.greet(); err != nil {
 		return clientLeft()
 	}
 	_ = r.c.net.SetDeadline(time.Time{})
 	_ = r.u.conn.SetDeadline(time.Time{})
 	r.s.OnStop(r.interrupt)
-	r.s.OnMessage(func(m string) { go func() { _ = r.client.write(notice{message: m}.encode(nil)) }() })
 	go r.runBack(ctx)
 	err := r.runFront(ctx)
 	r.leave(err)
 	<-r.over
-	r.s.OnMessage(nil)
 	return r.finish()
+}
+
+// greet lets the client in. Who sees that it is, may send it messages, which come after the greeting.
+func (r *relay) greet() error {
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	r.s.OnMessage(func(m string) { go func() { _ = r.client.write(notice{message: m}.encode(nil)) }() })
+	return r.client.writeLocked(r.greeting(r.key))
 }
 
 func (r *relay) greeting(k *key) []byte {
