@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ type replica struct {
 }
 
 func (r *replica) start(t testing.TB) {
-	s, err := approvals.New(approvals.Config{Log: r.log, Authorizer: everything{}, Settle: time.Second,
+	s, err := approvals.New(approvals.Config{Log: r.log, Each: 10_000, Authorizer: everything{}, Settle: time.Second,
 		Who: func(ctx context.Context) approvals.Reviewer {
 			name, _ := ctx.Value(reviewerKey{}).(string)
 			return approvals.Reviewer{Principal: &schemas.Principal{Name: name, Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER, Groups: []string{"dba"}}}
@@ -302,5 +303,50 @@ func judgeHolds(t *rapid.T, l *journal.Log, waiters []*waiter) {
 		if uses != 1 {
 			t.Fatalf("request %s was used %d times", id, uses)
 		}
+	}
+}
+
+// BenchmarkHold is from a reviewer's click to the command's moving on, with 1,000 others pending.
+func BenchmarkHold(b *testing.B) {
+	l := journaltest.Open(b)
+	e := sessiontest.NewOn(b, l, "test")
+	e.Enforcer.Set("r", holds)
+	e.Targets.Put("orders", resources.Target{Protocol: "test", Credential: resources.Credential{Username: "app"}})
+	r := &replica{log: l}
+	r.start(b)
+	defer func() { r.stop() }()
+	<-r.s.Answering()
+	var others []*waiter
+	for range 1000 {
+		others = append(others, holdCommand(b, e, time.Hour))
+	}
+	ready := func(w *waiter) {
+		for w.approval() == "" {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for _, w := range others {
+		ready(w)
+	}
+	var took []time.Duration
+	for b.Loop() {
+		w := holdCommand(b, e, time.Hour)
+		ready(w)
+		began := time.Now()
+		if _, err := r.s.Review(as("bob"), w.approval(), approval.Approve, ""); err != nil {
+			b.Fatal(err)
+		}
+		<-w.done
+		took = append(took, time.Since(began))
+		if !w.allowed {
+			b.Fatal("refused")
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	for _, w := range others {
+		w.cancel(errors.New("the test is over"))
+		<-w.done
 	}
 }
