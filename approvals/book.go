@@ -1,12 +1,15 @@
 package approvals
 
 import (
+	"bytes"
 	"cmp"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"sallyport/schemas"
 	"sallyport/schemas/approval"
@@ -177,6 +180,26 @@ func (b *book) like(s approval.State) tally {
 		t.Denied--
 	}
 	return t
+}
+
+// same returns a request that somebody made earlier for the same payload, under the same rules, to
+// run it once it is approved; of several, an approved one.
+func (b *book) same(a *schemas.ApprovalAsk, now time.Time) (found approval.State, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.requests {
+		o := s.Ask
+		if !s.Status.Live() || !o.GetLater() || !s.Expires.After(now) || !bytes.Equal(o.GetDigest(), a.GetDigest()) ||
+			o.GetTarget() != a.GetTarget() || o.GetDatabase() != a.GetDatabase() || o.GetKind() != a.GetKind() ||
+			o.GetPrincipal().GetName() != a.GetPrincipal().GetName() || o.GetPrincipal().GetKind() != a.GetPrincipal().GetKind() ||
+			o.GetRun().GetId() != a.GetRun().GetId() || !proto.Equal(o.GetNeed(), a.GetNeed()) {
+			continue
+		}
+		if found, ok = s, true; s.Status == approval.Approved {
+			break
+		}
+	}
+	return found, ok
 }
 
 // crowd returns how many requests wait, in all and of one principal.

@@ -29,6 +29,11 @@ func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schem
 	if answer.Failure = s.refuses(ask); answer.Failure != "" {
 		return answer, nil
 	}
+	if ask.GetLater() {
+		if state, ok := s.book.same(ask, s.book.clock(s.c.Now())); ok {
+			return &schemas.ApprovalAnswer{Request: state.ID, Link: s.link(state.ID), Expires: state.Expires.UnixNano()}, nil
+		}
+	}
 	ask.Starter = ""
 	if ask.GetPrincipal().GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		ask.Starter = s.c.Starter(schemas.TokenID(ask.GetPrincipal().GetTokenId()))

@@ -989,6 +989,7 @@ type ApprovalAsk struct {
 	Reasons       []*Reason              `protobuf:"bytes,16,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	ClientAddress string                 `protobuf:"bytes,17,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
 	Starter       string                 `protobuf:"bytes,18,opt,name=starter,proto3" json:"starter,omitempty"` // who started the agent, if known; set by the approvals service
+	Later         bool                   `protobuf:"varint,19,opt,name=later,proto3" json:"later,omitempty"`    // the client does not wait: it runs the command again once it is approved
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1149,10 +1150,17 @@ func (x *ApprovalAsk) GetStarter() string {
 	return ""
 }
 
+func (x *ApprovalAsk) GetLater() bool {
+	if x != nil {
+		return x.Later
+	}
+	return false
+}
+
 // ApprovalAnswer is the reply to ApprovalAsk, once the request is on CONTROL.
 type ApprovalAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`  // as asked; or, if later, a live request of the same principal for the same payload
 	Link          string                 `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`        // where people decide; empty: the web app's address is not known
 	Expires       int64                  `protobuf:"varint,3,opt,name=expires,proto3" json:"expires,omitempty"` // nanoseconds since 1970 by the stream's clock
 	Failure       string                 `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`  // non-empty: there is no request, for this reason
@@ -2678,7 +2686,7 @@ const file_asks_proto_rawDesc = "" +
 	"\tautomatic\x18\b \x01(\bR\tautomatic\"A\n" +
 	"\x11ApprovalReviewers\x12\x16\n" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\xfe\x04\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\x94\x05\n" +
 	"\vApprovalAsk\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -2700,7 +2708,8 @@ const file_asks_proto_rawDesc = "" +
 	"\x04need\x18\x0f \x01(\v2\x1a.sallyport.v1.ApprovalNeedR\x04need\x12.\n" +
 	"\areasons\x18\x10 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12%\n" +
 	"\x0eclient_address\x18\x11 \x01(\tR\rclientAddress\x12\x18\n" +
-	"\astarter\x18\x12 \x01(\tR\astarter\"r\n" +
+	"\astarter\x18\x12 \x01(\tR\astarter\x12\x14\n" +
+	"\x05later\x18\x13 \x01(\bR\x05later\"r\n" +
 	"\x0eApprovalAnswer\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +

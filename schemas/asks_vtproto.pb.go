@@ -714,6 +714,18 @@ func (m *ApprovalAsk) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Later {
+		i--
+		if m.Later {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
 	if len(m.Starter) > 0 {
 		i -= len(m.Starter)
 		copy(dAtA[i:], m.Starter)
@@ -2618,6 +2630,9 @@ func (m *ApprovalAsk) SizeVT() (n int) {
 	l = len(m.Starter)
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Later {
+		n += 3
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5552,6 +5567,26 @@ func (m *ApprovalAsk) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Starter = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Later", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Later = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1224,6 +1224,9 @@ type ApprovalUsed struct {
 	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	Gateway       string                 `protobuf:"bytes,2,opt,name=gateway,proto3" json:"gateway,omitempty"` // incarnation
 	Digest        []byte                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`   // of the payload
+	Id            string                 `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`           // of the use: who appended it knows its own by it
+	Session       string                 `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"` // that runs the command; not the request's, when the client came again
+	Command       uint64                 `protobuf:"varint,6,opt,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1277,6 +1280,27 @@ func (x *ApprovalUsed) GetDigest() []byte {
 		return x.Digest
 	}
 	return nil
+}
+
+func (x *ApprovalUsed) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApprovalUsed) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ApprovalUsed) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
 }
 
 // Projected is what an item of the buckets `resources` and `identity` holds: the last control fact
@@ -1426,11 +1450,14 @@ const file_control_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"`\n" +
 	"\x11ApprovalWithdrawn\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"u\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb9\x01\n" +
 	"\fApprovalUsed\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x18\n" +
 	"\agateway\x18\x02 \x01(\tR\agateway\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"R\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x12\x18\n" +
+	"\acommand\x18\x06 \x01(\x04R\acommand\"R\n" +
 	"\tProjected\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
 	"\x04fact\x18\x02 \x01(\v2\x15.sallyport.v1.ControlR\x04factB\x1bZ\x19sallyport/schemas;schemasb\x06proto3"

@@ -57,7 +57,8 @@
 // answered and delivered; what the client sends meanwhile stays in its buffer, up to
 // Limits.HeldInput, and is read so that its leaving is noticed. The client is told by a NOTICE, and
 // again every so often. A CancelRequest and statement_timeout end the hold as they would end the
-// command (57014). A hold that is refused is refused like a denial.
+// command (57014). A client that started with sallyport.hold=fail is refused at once, with the link,
+// and may run the command once it is approved. A hold that is refused is refused like a denial.
 //
 // # Limits of what is followed
 //

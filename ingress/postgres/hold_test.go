@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -643,5 +644,93 @@ func TestHoldAcrossGateways(t *testing.T) {
 	}
 	if n := g.rows(t); n != 2 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// A client that does not wait is told where to ask, and runs the command when it comes again.
+func TestHoldFailFast(t *testing.T) {
+	g, d := startHeld(t, options{})
+	ctx := t.Context()
+	const sql = "insert into h values (1) -- please"
+	c := g.pgx(t, "sallyport.hold=fail")
+	_, err := c.Exec(ctx, sql)
+	a := d.waiting(1)[0]
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "42501" || !strings.Contains(pg.Hint, "https://sallyport.example/approvals/"+a.ID) {
+		t.Fatalf("got %+v", err)
+	}
+	if _, err := c.Exec(ctx, sql); code(err) != "42501" {
+		t.Errorf("unapproved: %v", err)
+	}
+	if again := d.waiting(1)[0]; again.ID != a.ID {
+		t.Errorf("it made another request: %s", again.ID)
+	}
+	_ = c.Close(ctx)
+	d.review("bob", a.ID, "approve", "")
+	c = g.pgx(t, "options=-csallyport.hold=fail")
+	if _, err := c.Exec(ctx, sql+" something else"); code(err) != "42501" {
+		t.Errorf("another text: %v", err)
+	}
+	if _, err := c.Exec(ctx, sql); err != nil {
+		t.Errorf("approved: %v", err)
+	}
+	d.becomes(a.ID, "used")
+	if _, err := c.Exec(ctx, sql); code(err) != "42501" {
+		t.Errorf("once more: %v", err)
+	}
+	if n := g.rows(t); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+	// Who waits does not take what another run of the client was given.
+	next := d.waiting(2)
+	for _, r := range next {
+		d.review("bob", r.ID, "approve", "")
+	}
+	waiter := g.pgx(t)
+	wait := async(func() error { _, err := waiter.Exec(ctx, sql); return err })
+	d.review("bob", d.waiting(1)[0].ID, "deny", "")
+	if err := wait(); code(err) != "42501" {
+		t.Errorf("a client that waits: %v", err)
+	}
+	if _, err := pgx.Connect(ctx, g.dsn("sallyport.hold=maybe")); code(err) != "22023" {
+		t.Errorf("an odd value: %v", err)
+	}
+}
+
+// Of many that come for one approval at once, one runs.
+func TestHoldFailFastOnce(t *testing.T) {
+	g, d := startHeld(t, options{})
+	ctx := t.Context()
+	const sql = "insert into h values (1) -- please"
+	var conns []*pgx.Conn
+	for range 6 {
+		conns = append(conns, g.pgx(t, "sallyport.hold=fail"))
+	}
+	for round := 1; round <= 8; round++ {
+		text := fmt.Sprintf("%s, round %d", sql, round)
+		if _, err := conns[0].Exec(ctx, text); code(err) != "42501" {
+			t.Fatal(err)
+		}
+		for _, a := range d.waiting(1) {
+			d.review("bob", a.ID, "approve", "")
+		}
+		var waits []func() error
+		for _, c := range conns {
+			waits = append(waits, async(func() error { _, err := c.Exec(ctx, text); return err }))
+		}
+		ran := 0
+		for _, wait := range waits {
+			if wait() == nil {
+				ran++
+			}
+		}
+		if n := g.rows(t); ran != 1 || n != round {
+			t.Errorf("round %d: %d ran, %d rows", round, ran, n)
+		}
+		var out approvals.Listed // those that came too late made requests of their own
+		d.do("bob", "GET", "/api/v1/approvals", "", &out)
+		for _, a := range out.Approvals {
+			d.review("bob", a.ID, "deny", "")
+		}
 	}
 }

@@ -61,7 +61,7 @@ func (c *conn) open(ctx context.Context, s *startup, sess *session.Session, d *d
 	defer c.srv.keys.revoke(key)
 	of := c.srv.catalogues.enter(d)
 	defer c.srv.catalogues.leave(of)
-	sess.Catalogue = of
+	sess.Catalogue, sess.Later = of, s.later
 	r := newRelay(c, sess, u, key, of)
 	end := r.run(ctx)
 	c.close(ctx, sess, end)

@@ -43,6 +43,9 @@ func (s *Session) Hold(ctx context.Context, number uint64, c Command, d *Decisio
 	if !ok {
 		return d.refused(schemas.CodeForbidden, "it needs approval, and is too long for a reviewer to see whole", ""), nil
 	}
+	if s.Later {
+		return s.holdLater(ctx, c, d, ask)
+	}
 	leave, err := s.g.waiting.enter(ctx, s.ID, ask.Request)
 	if errors.Is(err, errCrowded) {
 		return d.refused(schemas.CodeLimit, "it needs approval, and too many commands are held already", "try again later"), nil
@@ -130,7 +133,7 @@ func (s *Session) askApproval(ctx context.Context, ask *schemas.ApprovalAsk) (*s
 	if err := answer.UnmarshalVT(reply); err != nil {
 		return nil, fmt.Errorf("decode approval answer: %w", err)
 	}
-	if answer.Failure == "" && answer.Request != ask.Request {
+	if answer.Failure == "" && answer.Request != ask.Request && (!ask.Later || answer.Request == "") {
 		return nil, errors.New("the answer is about another request")
 	}
 	return answer, nil
@@ -242,12 +245,12 @@ func (h *hold) conclude(ctx context.Context, state approval.State) (*Decision, e
 	if state.Status == approval.Approved {
 		d, state = h.use(ctx)
 	}
-	if state.Status != approval.Used {
+	s, status := h.s, approval.Approved
+	if state.Status != approval.Used || !d.Allowed() {
+		if status = state.Status; status == approval.Used { // by somebody else
+			status, state.By, state.Reason = approval.Withdrawn, nil, "the approval was used already"
+		}
 		d = h.refusal(ctx, d, state)
-	}
-	s, status := h.s, state.Status
-	if status == approval.Used {
-		status = approval.Approved
 	}
 	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Decided{Decided: &schemas.Decided{
 		Command: h.ask.Command, Approval: h.ask.Request, Decision: string(status), By: state.By, Reason: cut(printable(state.Reason), maxText)}}})
@@ -269,15 +272,20 @@ func (h *hold) use(ctx context.Context) (*Decision, approval.State) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.s.g.c.CommitTimeout)
 	defer cancel()
+	use := schemas.NewID("u-")
 	after, err := h.s.g.waiting.append(ctx, h.ask.Request,
 		func(s approval.State) bool { return s.Status == approval.Approved },
 		func() *schemas.Control {
 			return &schemas.Control{By: h.ask.Principal.GetName(), Kind: &schemas.Control_ApprovalUsed{ApprovalUsed: &schemas.ApprovalUsed{
-				Request: approval.RefOf(h.ask), Gateway: string(h.s.g.c.Lease.ID()), Digest: h.ask.Digest}}}
+				Request: approval.RefOf(h.ask), Gateway: string(h.s.g.c.Lease.ID()), Digest: h.ask.Digest,
+				Id: use, Session: string(h.s.ID), Command: h.ask.Command}}}
 		})
 	if err != nil {
 		h.s.g.log.Error("use approval", "session", h.s.ID, "approval", h.ask.Request, "err", err)
 		after.Status, after.Reason = approval.Withdrawn, "the approval could not be used, so the command did not run"
+	}
+	if after.Status == approval.Used && after.Use != use {
+		after.Status, after.Reason = approval.Withdrawn, "the approval was used already"
 	}
 	return d, after
 }

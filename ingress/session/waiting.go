@@ -23,13 +23,14 @@ type waiting struct {
 	mu      sync.Mutex
 	started bool
 	states  map[string]approval.State         // of the requests waited for
+	users   map[string]int                    // how many wait for each
 	owners  map[schemas.SessionID]int         // how many of them, by session
 	last    map[schemas.Subject]uint64        // last sequence of the subjects seen
 	moved   map[schemas.Subject]chan struct{} // closed when the subject moves on
 }
 
 func newWaiting(g *Gateway) *waiting {
-	return &waiting{g: g, states: make(map[string]approval.State), owners: make(map[schemas.SessionID]int),
+	return &waiting{g: g, states: make(map[string]approval.State), users: make(map[string]int), owners: make(map[schemas.SessionID]int),
 		last: make(map[schemas.Subject]uint64), moved: make(map[schemas.Subject]chan struct{})}
 }
 
@@ -48,12 +49,17 @@ func (w *waiting) enter(ctx context.Context, owner schemas.SessionID, id string)
 		w.started = true
 		go w.follow(head + 1)
 	}
-	w.states[id] = approval.State{ID: id}
+	if w.users[id]++; w.users[id] == 1 {
+		w.states[id] = approval.State{ID: id}
+	}
 	w.owners[owner]++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.states, id)
+		if w.users[id]--; w.users[id] == 0 {
+			delete(w.users, id)
+			delete(w.states, id)
+		}
 		if w.owners[owner]--; w.owners[owner] == 0 {
 			delete(w.owners, owner)
 		}
@@ -61,6 +67,60 @@ func (w *waiting) enter(ctx context.Context, owner schemas.SessionID, id string)
 }
 
 var errCrowded = errors.New("too many commands are held")
+
+// join follows a request that was made earlier: what was said of it is read first.
+func (w *waiting) join(ctx context.Context, owner schemas.SessionID, id string) (leave func(), err error) {
+	if leave, err = w.enter(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	for {
+		state, end, err := w.read(ctx, id)
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		if w.set(id, state, end) {
+			return leave, nil
+		}
+	}
+}
+
+// set takes what was read of a request, unless more has come since.
+func (w *waiting) set(id string, state approval.State, end uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	subject := schemas.ControlSubject(schemas.AreaApproval, id)
+	if w.last[subject] > end {
+		return false
+	}
+	w.states[id], w.last[subject] = state, end
+	return true
+}
+
+var errEnough = errors.New("enough")
+
+// read folds what the log says of a request now, and returns the last sequence of its subject.
+func (w *waiting) read(ctx context.Context, id string) (state approval.State, end uint64, err error) {
+	state.ID = id
+	c := journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{schemas.ControlSubject(schemas.AreaApproval, id)}}
+	err = w.g.c.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
+		for _, m := range ms {
+			c := new(schemas.Control)
+			if c.UnmarshalVT(m.Data) == nil && approval.Ref(c).GetId() == id {
+				state = state.Fold(approval.Fact{Sequence: m.Sequence, Time: m.Time, Control: c})
+			}
+			end = m.Sequence
+		}
+		if caughtUp {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return state, end, nil
+	}
+	return state, end, errors.Join(err, ctx.Err())
+}
 
 // follow folds what comes, until the log is closed.
 func (w *waiting) follow(from uint64) {

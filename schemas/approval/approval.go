@@ -59,6 +59,7 @@ type State struct {
 	Reason    string    // of the decision
 	Decided   time.Time // approved, denied, expired or withdrawn
 	Used      time.Time
+	Use       string    // id of the use that counts
 	Sequence  uint64    // of the last fact about it
 	Seen      time.Time // its timestamp
 }
@@ -111,7 +112,7 @@ func (s State) Fold(f Fact) State {
 		}
 	case *schemas.Control_ApprovalUsed:
 		if s.Status == Approved && slices.Equal(k.ApprovalUsed.GetDigest(), s.Ask.GetDigest()) {
-			s.Status, s.Used = Used, f.Time
+			s.Status, s.Used, s.Use = Used, f.Time, k.ApprovalUsed.GetId()
 		}
 	}
 	return s // ApprovalDecided only marks a moment, at which the request has expired or has not
