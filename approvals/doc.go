@@ -1,4 +1,35 @@
-// Package approvals will decide what is held: requests, reviews and grants as a fold over CONTROL,
-// answering schemas.AskApproval. It is not built yet, and nothing answers there: the gateway
-// refuses what a policy holds, and says that approvals are not available.
+// Package approvals decides what is held. Requests and reviews are facts on CONTROL; what they come
+// to is the fold of schemas/approval, which every replica of this service and every gateway that
+// waits does for itself.
+//
+//	gateway                  Service                     CONTROL                  reviewer (API)
+//	   | ask.approval           |                           |                           |
+//	   |----------------------->| Requested --------------->|                           |
+//	   |<---- id, link, expiry -|                           |                           |
+//	   |                        |                           |      POST …/reviews       |
+//	   |                        |<--------------------------------------------------------|
+//	   |                        | Reviewed (approve) ------>|                           |
+//	   |<---------------------------------- it is approved -|                           |
+//	   | Used ---------------------------------------------->|                           |
+//	   |   (forward)            |                           |                           |
+//
+// Each fact is appended on the condition that nothing was said on its subject since it was judged;
+// when that fails the service reads on and judges again. So two reviewers at once never decide
+// twice, and a replica that lags refuses nothing wrongly.
+//
+// # Being killed
+//
+// The service keeps nothing but what it reads from CONTROL, so it may be killed at any moment. A
+// gateway chooses the id of its request, so an ask that is repeated makes no second one. An expiry
+// is a fact: the service marks the moment, any replica may, and a gateway does when none does.
+//
+// # What is kept in memory
+//
+// Requests that are not final, and the last Config.History of those that are. An older one is read
+// from its subject when it is asked for.
+//
+// # What is not done
+//
+// Steps and escalation, office hours, break-glass, passkeys, and telling people by chat, mail or
+// webhook.
 package approvals

@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/ext"
 
+	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
 
@@ -61,20 +62,21 @@ type (
 	}
 )
 
-// PolicyError says what is wrong with the `when` of a policy.
+// PolicyError says what is wrong with an expression of a policy.
 type PolicyError struct {
 	Policy  string
-	Line    int // of the text of `when`, from 1
-	Column  int // in characters, from 1
+	Field   string // when, approval.auto
+	Line    int    // of the expression's text, from 1
+	Column  int    // in characters, from 1
 	Message string
 	Snippet string
 }
 
 func (e *PolicyError) Error() string {
-	return fmt.Sprintf("policy %s: when: line %d, column %d: %s\n%s", e.Policy, e.Line, e.Column, e.Message, e.Snippet)
+	return fmt.Sprintf("policy %s: %s: line %d, column %d: %s\n%s", e.Policy, e.Field, e.Line, e.Column, e.Message, e.Snippet)
 }
 
-// CheckPolicy reports, as a *PolicyError, why the `when` of a policy does not compile; nil for
+// CheckPolicy reports, as a *PolicyError, why an expression of a policy does not compile; nil for
 // other resources.
 func CheckPolicy(r *resources.Resource) error {
 	if r.Kind != resources.KindPolicy || r.Policy == nil {
@@ -101,13 +103,20 @@ var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 
 // policy is a compiled policy.
 type policy struct {
-	resource *resources.Resource
-	program  cel.Program
-	err      error // it does not compile
-	uses     uses
+	resource  *resources.Resource
+	program   cel.Program
+	err       error // it does not compile
+	uses      uses
+	automatic *expression // hold: where the policy itself consents; nil: nowhere
 }
 
-// uses says which variables a `when` mentions.
+// expression is a compiled condition.
+type expression struct {
+	program cel.Program
+	uses    uses
+}
+
+// uses says which variables an expression mentions.
 type uses struct {
 	now      bool
 	text     bool // or the digest
@@ -117,29 +126,44 @@ type uses struct {
 }
 
 func compile(r *resources.Resource) (*policy, error) {
+	when, err := condition(r, "when", r.Policy.When)
+	if err != nil {
+		return nil, err
+	}
+	p := &policy{resource: r, program: when.program, uses: when.uses}
+	if a := r.Policy.Approval; a != nil && a.Auto != "" {
+		if p.automatic, err = condition(r, "approval.auto", a.Auto); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// condition compiles one field of a policy.
+func condition(r *resources.Resource, field, text string) (*expression, error) {
 	env, err := celEnvironment()
 	if err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
-	checked, issues := env.Compile(r.Policy.When)
+	checked, issues := env.Compile(text)
 	if issues != nil && issues.Err() != nil {
-		return nil, policyError(r, issues)
+		return nil, policyError(r, field, text, issues)
 	}
 	if checked.OutputType() != cel.BoolType {
 		return nil, &PolicyError{
-			Policy: r.Metadata.Name, Line: 1, Column: 1, Snippet: firstLine(r.Policy.When),
+			Policy: r.Metadata.Name, Field: field, Line: 1, Column: 1, Snippet: firstLine(text),
 			Message: fmt.Sprintf("must be true or false, not %s", checked.OutputType()),
 		}
 	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
 	if err != nil {
-		return nil, &PolicyError{Policy: r.Metadata.Name, Line: 1, Column: 1, Snippet: firstLine(r.Policy.When), Message: err.Error()}
+		return nil, &PolicyError{Policy: r.Metadata.Name, Field: field, Line: 1, Column: 1, Snippet: firstLine(text), Message: err.Error()}
 	}
-	return &policy{resource: r, program: program, uses: usesOf(checked)}, nil
+	return &expression{program: program, uses: usesOf(checked)}, nil
 }
 
-func policyError(r *resources.Resource, issues *cel.Issues) error {
-	e := &PolicyError{Policy: r.Metadata.Name, Line: 1, Column: 1, Message: issues.Err().Error()}
+func policyError(r *resources.Resource, field, text string, issues *cel.Issues) error {
+	e := &PolicyError{Policy: r.Metadata.Name, Field: field, Line: 1, Column: 1, Message: issues.Err().Error()}
 	if all := issues.Errors(); len(all) > 0 {
 		first := all[0]
 		e.Message, e.Line, e.Column = first.Message, first.Location.Line(), first.Location.Column()+1
@@ -147,7 +171,7 @@ func policyError(r *resources.Resource, issues *cel.Issues) error {
 			e.Message += fmt.Sprintf(" (and %d more)", len(all)-1)
 		}
 	}
-	if lines := strings.Split(r.Policy.When, "\n"); e.Line >= 1 && e.Line <= len(lines) {
+	if lines := strings.Split(text, "\n"); e.Line >= 1 && e.Line <= len(lines) {
 		e.Snippet = " | " + lines[e.Line-1] + "\n | " + strings.Repeat(" ", max(e.Column-1, 0)) + "^"
 	}
 	return e
@@ -245,7 +269,22 @@ func (p *policy) holds(v *vars) (bool, error) {
 	if p.err != nil {
 		return false, p.err
 	}
-	out, _, err := p.program.Eval(v)
+	return evaluate(p.program, v)
+}
+
+// consents reports whether the policy itself consents to the command that it holds. Whatever goes
+// wrong leaves that to people, and so does a command whose facts are not whole.
+func (p *policy) consents(f *schemas.SqlFacts, v *vars) bool {
+	a := p.automatic
+	if a == nil || f.GetUnparsed() && a.uses.facts && !a.uses.unparsed || f.GetOpaque() && a.uses.facts && !a.uses.opaque {
+		return false
+	}
+	truth, err := evaluate(a.program, v)
+	return truth && err == nil
+}
+
+func evaluate(program cel.Program, v *vars) (bool, error) {
+	out, _, err := program.Eval(v)
 	if err != nil {
 		return false, err
 	}

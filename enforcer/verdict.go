@@ -104,10 +104,12 @@ func (v *judgement) deny(rule, message string) {
 }
 
 // hold adds a rule whose approval is needed; all of them are.
-func (v *judgement) hold(rule, message string, a *resources.Approval) {
+// automatic: the policy itself consents.
+func (v *judgement) hold(rule, message string, a *resources.Approval, automatic bool) {
 	v.holds = append(v.holds, &schemas.Reason{Policy: rule, Message: message})
-	need := &schemas.ApprovalRule{Policy: rule, Message: message}
+	need := &schemas.ApprovalRule{Policy: rule, Message: message, Automatic: automatic}
 	if a != nil {
+		need.ReasonRequired, need.Starter = a.Reason == resources.ReasonRequired, a.Starter
 		need.Any, need.All = reviewers(a.Any), reviewers(a.All)
 		need.Expires = int64(a.Expires)
 	}
@@ -161,7 +163,7 @@ func (v *judgement) policy(p *policy, vars *vars) {
 		if message == "" {
 			message = "held by policy " + name
 		}
-		v.hold(name, message, spec.Approval)
+		v.hold(name, message, spec.Approval, p.consents(v.facts, vars))
 	default:
 		if message == "" {
 			message = "denied by policy " + name
@@ -209,7 +211,7 @@ func (v *judgement) unseen(unparsed string) {
 	switch unparsed {
 	case resources.VerdictAllow:
 	case resources.VerdictHold:
-		v.hold(rule, message, nil)
+		v.hold(rule, message, nil, false)
 	default:
 		v.deny(rule, message)
 	}

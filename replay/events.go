@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"sallyport/schemas"
+	"sallyport/schemas/approval"
 	"sallyport/schemas/journal"
 )
 
@@ -44,7 +45,8 @@ type Events struct {
 	control  uint64
 	progress chan struct{} // closed and replaced when they move
 
-	told map[schemas.SessionID]*told // of open sessions; the facts goroutine's own
+	told     map[schemas.SessionID]*told // of open sessions; the facts goroutine's own
+	requests *requests                   // the control goroutine's own
 }
 
 // cursor is how far EVENTS is into its sources.
@@ -76,7 +78,7 @@ func readHeader(h map[string]string) (c cursor, err error) {
 
 // NewEvents returns an Events.
 func NewEvents(c EventsConfig) (*Events, error) {
-	p := &Events{log: c.Log, source: c.Source, logger: c.Logger, progress: make(chan struct{}), told: map[schemas.SessionID]*told{}}
+	p := &Events{log: c.Log, source: c.Source, logger: c.Logger, progress: make(chan struct{}), told: map[schemas.SessionID]*told{}, requests: newRequests(c.Log)}
 	if p.source == "" {
 		p.source = "/sallyport"
 	}
@@ -209,7 +211,7 @@ func before(ctx context.Context, log *journal.Log, id schemas.SessionID, number 
 func (p *Events) followControl(ctx context.Context, from uint64) error {
 	return p.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, From: from, Linger: linger}, func(ms []journal.Message, _ bool) error {
 		for _, m := range ms {
-			e, err := eventOf(ctx, p.log, m)
+			e, err := eventOf(ctx, p.log, p.requests, m)
 			if err == nil && e != nil {
 				err = p.append(ctx, e, func(c cursor) (cursor, bool) {
 					done := c.control >= m.Sequence
@@ -227,13 +229,16 @@ func (p *Events) followControl(ctx context.Context, from uint64) error {
 }
 
 // eventOf returns the event that a message of CONTROL is, or nil.
-func eventOf(ctx context.Context, log *journal.Log, m journal.Message) (*event, error) {
+func eventOf(ctx context.Context, log *journal.Log, r *requests, m journal.Message) (*event, error) {
 	c := new(schemas.Control)
 	if err := c.UnmarshalVT(m.Data); err != nil {
 		return nil, fmt.Errorf("decode control fact %d: %w", m.Sequence, err)
 	}
 	if c.GetAt() == 0 {
 		c.At = m.Time.UnixNano()
+	}
+	if approval.Ref(c) != nil {
+		return r.event(ctx, m, c)
 	}
 	return controlEvent(m.Sequence, c, func(session string) (o *schemas.Opened, err error) {
 		err = log.ReadSession(ctx, schemas.SessionID(session), journal.ReadOptions{Facts: true}, func(l journal.Located) error {

@@ -37,14 +37,14 @@ func (p *Events) Rebuild(ctx context.Context) (RebuildReport, error) {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
 	compare := func(e *event) error { return p.compare(ctx, &r, there, e) }
-	sessions := map[schemas.SessionID]*told{}
+	sessions, requests := map[schemas.SessionID]*told{}, newRequests(p.log)
 	if err := p.upTo(ctx, schemas.Facts, facts, func(m journal.Message) error {
 		return eventsOf(ctx, p.log, sessions, m, func(_ journal.Located, e *event) error { return compare(e) })
 	}); err != nil {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
 	if err := p.upTo(ctx, schemas.Controls, control, func(m journal.Message) error {
-		e, err := eventOf(ctx, p.log, m)
+		e, err := eventOf(ctx, p.log, requests, m)
 		if err != nil || e == nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"sallyport/replay"
 	"sallyport/replay/internal/sample"
 	"sallyport/schemas"
+	"sallyport/schemas/approval"
 	"sallyport/schemas/events"
 	"sallyport/schemas/journal"
 )
@@ -96,6 +97,29 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 			return replay.EventOfControl(42, c, opening)
 		}
 	}
+	request := &schemas.ApprovalAsk{Request: "a-1", Session: string(first), Command: 2, Principal: opening.Principal, Run: opening.Run, Target: "orders",
+		Protocol: "postgres", Text: asked.Text, Digest: asked.Digest, Sql: asked.Sql, Kind: asked.Kind, Revision: "r1", ClientAddress: "192.0.2.7:50123",
+		Parameters: []*schemas.Value{{Data: []byte("planted")}},
+		Reasons:    []*schemas.Reason{{Policy: "no-unfiltered", Message: "say which rows"}},
+		Need:       &schemas.ApprovalNeed{Rules: []*schemas.ApprovalRule{{Policy: "no-unfiltered", Any: []*schemas.ApprovalReviewers{{Groups: []string{"dba"}, Count: 2}}}}}}
+	ref := approval.RefOf(request)
+	asking := &schemas.Control{By: "alice@example.com", Kind: &schemas.Control_ApprovalRequested{ApprovalRequested: &schemas.ApprovalRequested{Request: ref, Ask: request, Lifetime: int64(time.Minute)}}}
+	says := func(who, decision string) *schemas.Control {
+		return &schemas.Control{By: who, Kind: &schemas.Control_ApprovalReviewed{ApprovalReviewed: &schemas.ApprovalReviewed{Request: ref, Id: "v-" + who,
+			Reviewer: &schemas.Principal{Name: who, Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER, Groups: []string{"dba"}}, Decision: decision, Reason: "seen"}}}
+	}
+	consent := func(facts ...*schemas.Control) func() ([]byte, schemas.Subject, error) {
+		return func() ([]byte, schemas.Subject, error) {
+			all := append([]*schemas.Control{asking}, facts...)
+			for i, c := range all {
+				c.Version, c.At = 1, sample.Begin.Add(time.Duration(i)*time.Second).UnixNano()
+				if c.GetApprovalDecided() != nil {
+					c.At = sample.Begin.Add(time.Hour).UnixNano()
+				}
+			}
+			return replay.EventOfApproval(all...)
+		}
+	}
 	agent := &schemas.Principal{Name: "helper", Kind: schemas.PrincipalKind_PRINCIPAL_KIND_AGENT, Groups: []string{"bots"}, TokenId: "tok2"}
 	return map[string]func() ([]byte, schemas.Subject, error){
 		"session.opened": func() ([]byte, schemas.Subject, error) {
@@ -113,9 +137,17 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 		"identity.token_revoked":  control(&schemas.Control{Kind: &schemas.Control_TokenRevoked{TokenRevoked: &schemas.TokenRevoked{Id: "tok2"}}}),
 		"resource.applied":        control(&schemas.Control{Kind: &schemas.Control_ResourceApplied{ResourceApplied: &schemas.ResourceApplied{Kind: "Target", Name: "orders", Document: []byte(`{"planted":1}`)}}}),
 		"resource.deleted":        control(&schemas.Control{Kind: &schemas.Control_ResourceDeleted{ResourceDeleted: &schemas.ResourceDeleted{Kind: "Policy", Name: "no-drops"}}}),
-		"session.viewed":          control(&schemas.Control{Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(first), How: "export"}}}),
-		"session.kill_requested":  control(&schemas.Control{Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(first), Reason: "enough"}}}),
-		"run.opened":              control(&schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: &schemas.Run{Id: "run1", Agent: "helper", PromptDigest: "00ff"}, Prompt: "planted"}}}),
+		"approval.requested":      consent(),
+		"approval.reviewed":       consent(says("bob@example.com", "approve")),
+		"approval.approved":       consent(says("bob@example.com", "approve"), says("carol@example.com", "approve")),
+		"approval.denied":         consent(says("bob@example.com", "approve"), says("carol@example.com", "deny")),
+		"approval.expired":        consent(&schemas.Control{By: "system", Kind: &schemas.Control_ApprovalDecided{ApprovalDecided: &schemas.ApprovalDecided{Request: ref, Decision: "expired"}}}),
+		"approval.withdrawn":      consent(&schemas.Control{By: "alice@example.com", Kind: &schemas.Control_ApprovalWithdrawn{ApprovalWithdrawn: &schemas.ApprovalWithdrawn{Request: ref, Reason: "canceling statement due to user request"}}}),
+		"approval.used": consent(says("bob@example.com", "approve"), says("carol@example.com", "approve"),
+			&schemas.Control{By: "alice@example.com", Kind: &schemas.Control_ApprovalUsed{ApprovalUsed: &schemas.ApprovalUsed{Request: ref, Digest: asked.Digest}}}),
+		"session.viewed":         control(&schemas.Control{Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(first), How: "export"}}}),
+		"session.kill_requested": control(&schemas.Control{Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(first), Reason: "enough"}}}),
+		"run.opened":             control(&schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: &schemas.Run{Id: "run1", Agent: "helper", PromptDigest: "00ff"}, Prompt: "planted"}}}),
 	}
 }
 

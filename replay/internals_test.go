@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sallyport/schemas"
+	"sallyport/schemas/approval"
 	"sallyport/schemas/journal"
 )
 
@@ -25,6 +26,18 @@ func EventOfControl(sequence uint64, c *schemas.Control, opened *schemas.Opened)
 	e, err := controlEvent(sequence, c, func(string) (*schemas.Opened, error) { return opened, nil })
 	if err != nil {
 		return nil, "", err
+	}
+	data, err = e.encode("/sallyport")
+	return data, e.subject(), err
+}
+
+// EventOfApproval does so for the last of the facts about a request, a second apart.
+func EventOfApproval(facts ...*schemas.Control) (data []byte, subject schemas.Subject, err error) {
+	var e *event
+	var state approval.State
+	for i, c := range facts {
+		after := state.Fold(approval.Fact{Sequence: uint64(40 + i), Time: nanos(c.GetAt()), Control: c})
+		e, state = approvalEvent(uint64(40+i), c, state, after), after
 	}
 	data, err = e.encode("/sallyport")
 	return data, e.subject(), err

@@ -24,6 +24,7 @@ var (
 	classCreate   = class{3, 3004, "Entity Management", 1, "Create"}
 	classRead     = class{3, 3004, "Entity Management", 2, "Read"}
 	classDelete   = class{3, 3004, "Entity Management", 4, "Delete"}
+	classUpdate   = class{3, 3004, "Entity Management", 3, "Update"}
 	classApply    = class{3, 3004, "Entity Management", 99, "Apply"} // the fact does not say whether it was there
 	classKill     = class{3, 3004, "Entity Management", 99, "Kill"}
 	classDatabase = class{6, 6005, "Datastore Activity", 4, "Query"}
@@ -117,6 +118,9 @@ type unmapped struct {
 	Targets        []string          `json:"targets,omitempty"`
 	Protocols      []string          `json:"protocols,omitempty"`
 	Principal      *ocsfUser         `json:"principal,omitempty"`
+	DecidedBy      []string          `json:"decided_by,omitempty"`      // of an approval: who it is down to
+	Decision       string            `json:"decision,omitempty"`        // of a review: approve, deny
+	Starter        string            `json:"starter,omitempty"`         // who started the agent
 	DocumentDigest string            `json:"document_digest,omitempty"` // SHA-256 of the canonical resource
 }
 

@@ -270,7 +270,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{25, 0}
+	return file_asks_proto_rawDescGZIP(), []int{27, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -815,14 +815,17 @@ func (x *ApprovalNeed) GetRules() []*ApprovalRule {
 // ApprovalRule is what one policy asks for. Without any and all, one person who may review the
 // target.
 type ApprovalRule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	Any           []*ApprovalReviewers   `protobuf:"bytes,2,rep,name=any,proto3" json:"any,omitempty"`          // one of these suffices
-	All           []*ApprovalReviewers   `protobuf:"bytes,3,rep,name=all,proto3" json:"all,omitempty"`          // each of these is needed
-	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"` // nanoseconds that the request holds; 0: the approvals' default
-	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Policy         string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Any            []*ApprovalReviewers   `protobuf:"bytes,2,rep,name=any,proto3" json:"any,omitempty"`          // one of these suffices
+	All            []*ApprovalReviewers   `protobuf:"bytes,3,rep,name=all,proto3" json:"all,omitempty"`          // each of these is needed
+	Expires        int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"` // nanoseconds that the request holds; 0: the approvals' default
+	Message        string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	ReasonRequired bool                   `protobuf:"varint,6,opt,name=reason_required,json=reasonRequired,proto3" json:"reason_required,omitempty"` // reviewers must say why
+	Starter        bool                   `protobuf:"varint,7,opt,name=starter,proto3" json:"starter,omitempty"`                                     // the person who started an agent may review what it asks for
+	Automatic      bool                   `protobuf:"varint,8,opt,name=automatic,proto3" json:"automatic,omitempty"`                                 // the policy itself consents: nobody is needed
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ApprovalRule) Reset() {
@@ -890,6 +893,27 @@ func (x *ApprovalRule) GetMessage() string {
 	return ""
 }
 
+func (x *ApprovalRule) GetReasonRequired() bool {
+	if x != nil {
+		return x.ReasonRequired
+	}
+	return false
+}
+
+func (x *ApprovalRule) GetStarter() bool {
+	if x != nil {
+		return x.Starter
+	}
+	return false
+}
+
+func (x *ApprovalRule) GetAutomatic() bool {
+	if x != nil {
+		return x.Automatic
+	}
+	return false
+}
+
 // ApprovalReviewers is a number of people out of groups.
 type ApprovalReviewers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -943,6 +967,265 @@ func (x *ApprovalReviewers) GetCount() uint32 {
 	return 0
 }
 
+// ApprovalAsk is sent on sallyport.ask.approval by a gateway that holds a command. Text and
+// parameters are whole, as recorded: what cannot be shown whole is not held, but refused.
+type ApprovalAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"` // id that the gateway chose: an ask that is repeated makes no second request
+	Session       string                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	Command       uint64                 `protobuf:"varint,3,opt,name=command,proto3" json:"command,omitempty"` // number of its Command entry
+	Principal     *Principal             `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
+	Run           *Run                   `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`
+	Target        string                 `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
+	Protocol      string                 `protobuf:"bytes,7,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Database      string                 `protobuf:"bytes,8,opt,name=database,proto3" json:"database,omitempty"`
+	Kind          CommandKind            `protobuf:"varint,9,opt,name=kind,proto3,enum=sallyport.v1.CommandKind" json:"kind,omitempty"`
+	Text          string                 `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
+	Parameters    []*Value               `protobuf:"bytes,11,rep,name=parameters,proto3" json:"parameters,omitempty"`
+	Sql           *SqlFacts              `protobuf:"bytes,12,opt,name=sql,proto3" json:"sql,omitempty"`
+	Digest        []byte                 `protobuf:"bytes,13,opt,name=digest,proto3" json:"digest,omitempty"`     // keyed digest of the exact payload
+	Revision      string                 `protobuf:"bytes,14,opt,name=revision,proto3" json:"revision,omitempty"` // of the policies that held it
+	Need          *ApprovalNeed          `protobuf:"bytes,15,opt,name=need,proto3" json:"need,omitempty"`
+	Reasons       []*Reason              `protobuf:"bytes,16,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	ClientAddress string                 `protobuf:"bytes,17,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
+	Starter       string                 `protobuf:"bytes,18,opt,name=starter,proto3" json:"starter,omitempty"` // who started the agent, if known; set by the approvals service
+	Later         bool                   `protobuf:"varint,19,opt,name=later,proto3" json:"later,omitempty"`    // the client does not wait: it runs the command again once it is approved
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalAsk) Reset() {
+	*x = ApprovalAsk{}
+	mi := &file_asks_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalAsk) ProtoMessage() {}
+
+func (x *ApprovalAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalAsk.ProtoReflect.Descriptor instead.
+func (*ApprovalAsk) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ApprovalAsk) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *ApprovalAsk) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetKind() CommandKind {
+	if x != nil {
+		return x.Kind
+	}
+	return CommandKind_COMMAND_KIND_UNSPECIFIED
+}
+
+func (x *ApprovalAsk) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetParameters() []*Value {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetSql() *SqlFacts {
+	if x != nil {
+		return x.Sql
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetNeed() *ApprovalNeed {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetReasons() []*Reason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetClientAddress() string {
+	if x != nil {
+		return x.ClientAddress
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetStarter() string {
+	if x != nil {
+		return x.Starter
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetLater() bool {
+	if x != nil {
+		return x.Later
+	}
+	return false
+}
+
+// ApprovalAnswer is the reply to ApprovalAsk, once the request is on CONTROL.
+type ApprovalAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`  // as asked; or, if later, a live request of the same principal for the same payload
+	Link          string                 `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`        // where people decide; empty: the web app's address is not known
+	Expires       int64                  `protobuf:"varint,3,opt,name=expires,proto3" json:"expires,omitempty"` // nanoseconds since 1970 by the stream's clock
+	Failure       string                 `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`  // non-empty: there is no request, for this reason
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalAnswer) Reset() {
+	*x = ApprovalAnswer{}
+	mi := &file_asks_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalAnswer) ProtoMessage() {}
+
+func (x *ApprovalAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalAnswer.ProtoReflect.Descriptor instead.
+func (*ApprovalAnswer) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ApprovalAnswer) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *ApprovalAnswer) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *ApprovalAnswer) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *ApprovalAnswer) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
 // VerdictAnswer is the reply to VerdictAsk.
 type VerdictAnswer struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -965,7 +1248,7 @@ type VerdictAnswer struct {
 
 func (x *VerdictAnswer) Reset() {
 	*x = VerdictAnswer{}
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1260,7 @@ func (x *VerdictAnswer) String() string {
 func (*VerdictAnswer) ProtoMessage() {}
 
 func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1273,7 @@ func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictAnswer.ProtoReflect.Descriptor instead.
 func (*VerdictAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{9}
+	return file_asks_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerdictAnswer) GetOutcome() Outcome {
@@ -1100,7 +1383,7 @@ type MaskPlan struct {
 
 func (x *MaskPlan) Reset() {
 	*x = MaskPlan{}
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1395,7 @@ func (x *MaskPlan) String() string {
 func (*MaskPlan) ProtoMessage() {}
 
 func (x *MaskPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1408,7 @@ func (x *MaskPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskPlan.ProtoReflect.Descriptor instead.
 func (*MaskPlan) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{10}
+	return file_asks_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MaskPlan) GetRules() []*MaskRule {
@@ -1184,7 +1467,7 @@ type MaskRule struct {
 
 func (x *MaskRule) Reset() {
 	*x = MaskRule{}
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1479,7 @@ func (x *MaskRule) String() string {
 func (*MaskRule) ProtoMessage() {}
 
 func (x *MaskRule) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1492,7 @@ func (x *MaskRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskRule.ProtoReflect.Descriptor instead.
 func (*MaskRule) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{11}
+	return file_asks_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MaskRule) GetName() string {
@@ -1259,7 +1542,7 @@ type MaskedBy struct {
 
 func (x *MaskedBy) Reset() {
 	*x = MaskedBy{}
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +1554,7 @@ func (x *MaskedBy) String() string {
 func (*MaskedBy) ProtoMessage() {}
 
 func (x *MaskedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +1567,7 @@ func (x *MaskedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskedBy.ProtoReflect.Descriptor instead.
 func (*MaskedBy) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{12}
+	return file_asks_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MaskedBy) GetRecorded() uint32 {
@@ -1313,7 +1596,7 @@ type ResultMasks struct {
 
 func (x *ResultMasks) Reset() {
 	*x = ResultMasks{}
-	mi := &file_asks_proto_msgTypes[13]
+	mi := &file_asks_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1608,7 @@ func (x *ResultMasks) String() string {
 func (*ResultMasks) ProtoMessage() {}
 
 func (x *ResultMasks) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[13]
+	mi := &file_asks_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1621,7 @@ func (x *ResultMasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultMasks.ProtoReflect.Descriptor instead.
 func (*ResultMasks) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{13}
+	return file_asks_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResultMasks) GetClear() bool {
@@ -1372,7 +1655,7 @@ type ColumnMask struct {
 
 func (x *ColumnMask) Reset() {
 	*x = ColumnMask{}
-	mi := &file_asks_proto_msgTypes[14]
+	mi := &file_asks_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1667,7 @@ func (x *ColumnMask) String() string {
 func (*ColumnMask) ProtoMessage() {}
 
 func (x *ColumnMask) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[14]
+	mi := &file_asks_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1680,7 @@ func (x *ColumnMask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnMask.ProtoReflect.Descriptor instead.
 func (*ColumnMask) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{14}
+	return file_asks_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ColumnMask) GetName() string {
@@ -1429,7 +1712,7 @@ type CopyFormat struct {
 
 func (x *CopyFormat) Reset() {
 	*x = CopyFormat{}
-	mi := &file_asks_proto_msgTypes[15]
+	mi := &file_asks_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1724,7 @@ func (x *CopyFormat) String() string {
 func (*CopyFormat) ProtoMessage() {}
 
 func (x *CopyFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[15]
+	mi := &file_asks_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1737,7 @@ func (x *CopyFormat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyFormat.ProtoReflect.Descriptor instead.
 func (*CopyFormat) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{15}
+	return file_asks_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CopyFormat) GetFormat() string {
@@ -1511,7 +1794,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_asks_proto_msgTypes[16]
+	mi := &file_asks_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1806,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[16]
+	mi := &file_asks_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1819,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{16}
+	return file_asks_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Origin) GetTable() uint32 {
@@ -1572,7 +1855,7 @@ type CatalogueAsk struct {
 
 func (x *CatalogueAsk) Reset() {
 	*x = CatalogueAsk{}
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1867,7 @@ func (x *CatalogueAsk) String() string {
 func (*CatalogueAsk) ProtoMessage() {}
 
 func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1880,7 @@ func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAsk.ProtoReflect.Descriptor instead.
 func (*CatalogueAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{17}
+	return file_asks_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CatalogueAsk) GetTarget() string {
@@ -1632,7 +1915,7 @@ type CatalogueAnswer struct {
 
 func (x *CatalogueAnswer) Reset() {
 	*x = CatalogueAnswer{}
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1927,7 @@ func (x *CatalogueAnswer) String() string {
 func (*CatalogueAnswer) ProtoMessage() {}
 
 func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1940,7 @@ func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAnswer.ProtoReflect.Descriptor instead.
 func (*CatalogueAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{18}
+	return file_asks_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CatalogueAnswer) GetCatalogue() *Catalogue {
@@ -1693,7 +1976,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +1988,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +2001,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{19}
+	return file_asks_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Catalogue) GetRelations() []*Relation {
@@ -1761,7 +2044,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +2056,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +2069,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{20}
+	return file_asks_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Relation) GetOid() uint32 {
@@ -1870,7 +2153,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2165,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2178,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{21}
+	return file_asks_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Attribute) GetNumber() uint32 {
@@ -1943,7 +2226,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2238,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2251,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{22}
+	return file_asks_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Function) GetSchema() string {
@@ -2089,7 +2372,7 @@ type AccessAsk struct {
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2384,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2397,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{23}
+	return file_asks_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -2157,7 +2440,7 @@ type AccessAnswer struct {
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2452,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2465,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{24}
+	return file_asks_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -2225,7 +2508,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2520,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2533,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{25}
+	return file_asks_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -2283,7 +2566,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2578,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2591,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{26}
+	return file_asks_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -2391,16 +2674,47 @@ const file_asks_proto_rawDesc = "" +
 	"\x16KIND_TEMPORARY_DROPPED\x10\x11\x12\x12\n" +
 	"\x0eKIND_CATALOGUE\x10\x12\"@\n" +
 	"\fApprovalNeed\x120\n" +
-	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\"\xc0\x01\n" +
+	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\"\xa1\x02\n" +
 	"\fApprovalRule\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x121\n" +
 	"\x03any\x18\x02 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03any\x121\n" +
 	"\x03all\x18\x03 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03all\x12\x18\n" +
 	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\"A\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\x12'\n" +
+	"\x0freason_required\x18\x06 \x01(\bR\x0ereasonRequired\x12\x18\n" +
+	"\astarter\x18\a \x01(\bR\astarter\x12\x1c\n" +
+	"\tautomatic\x18\b \x01(\bR\tautomatic\"A\n" +
 	"\x11ApprovalReviewers\x12\x16\n" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\x86\x04\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\x94\x05\n" +
+	"\vApprovalAsk\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
+	"\acommand\x18\x03 \x01(\x04R\acommand\x125\n" +
+	"\tprincipal\x18\x04 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
+	"\x03run\x18\x05 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
+	"\x06target\x18\x06 \x01(\tR\x06target\x12\x1a\n" +
+	"\bprotocol\x18\a \x01(\tR\bprotocol\x12\x1a\n" +
+	"\bdatabase\x18\b \x01(\tR\bdatabase\x12-\n" +
+	"\x04kind\x18\t \x01(\x0e2\x19.sallyport.v1.CommandKindR\x04kind\x12\x12\n" +
+	"\x04text\x18\n" +
+	" \x01(\tR\x04text\x123\n" +
+	"\n" +
+	"parameters\x18\v \x03(\v2\x13.sallyport.v1.ValueR\n" +
+	"parameters\x12(\n" +
+	"\x03sql\x18\f \x01(\v2\x16.sallyport.v1.SqlFactsR\x03sql\x12\x16\n" +
+	"\x06digest\x18\r \x01(\fR\x06digest\x12\x1a\n" +
+	"\brevision\x18\x0e \x01(\tR\brevision\x12.\n" +
+	"\x04need\x18\x0f \x01(\v2\x1a.sallyport.v1.ApprovalNeedR\x04need\x12.\n" +
+	"\areasons\x18\x10 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12%\n" +
+	"\x0eclient_address\x18\x11 \x01(\tR\rclientAddress\x12\x18\n" +
+	"\astarter\x18\x12 \x01(\tR\astarter\x12\x14\n" +
+	"\x05later\x18\x13 \x01(\bR\x05later\"r\n" +
+	"\x0eApprovalAnswer\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
+	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
+	"\aexpires\x18\x03 \x01(\x03R\aexpires\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\x86\x04\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -2550,7 +2864,7 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
 	(Messages)(0),             // 1: sallyport.v1.Messages
@@ -2565,72 +2879,82 @@ var file_asks_proto_goTypes = []any{
 	(*ApprovalNeed)(nil),      // 10: sallyport.v1.ApprovalNeed
 	(*ApprovalRule)(nil),      // 11: sallyport.v1.ApprovalRule
 	(*ApprovalReviewers)(nil), // 12: sallyport.v1.ApprovalReviewers
-	(*VerdictAnswer)(nil),     // 13: sallyport.v1.VerdictAnswer
-	(*MaskPlan)(nil),          // 14: sallyport.v1.MaskPlan
-	(*MaskRule)(nil),          // 15: sallyport.v1.MaskRule
-	(*MaskedBy)(nil),          // 16: sallyport.v1.MaskedBy
-	(*ResultMasks)(nil),       // 17: sallyport.v1.ResultMasks
-	(*ColumnMask)(nil),        // 18: sallyport.v1.ColumnMask
-	(*CopyFormat)(nil),        // 19: sallyport.v1.CopyFormat
-	(*Origin)(nil),            // 20: sallyport.v1.Origin
-	(*CatalogueAsk)(nil),      // 21: sallyport.v1.CatalogueAsk
-	(*CatalogueAnswer)(nil),   // 22: sallyport.v1.CatalogueAnswer
-	(*Catalogue)(nil),         // 23: sallyport.v1.Catalogue
-	(*Relation)(nil),          // 24: sallyport.v1.Relation
-	(*Attribute)(nil),         // 25: sallyport.v1.Attribute
-	(*Function)(nil),          // 26: sallyport.v1.Function
-	(*AccessAsk)(nil),         // 27: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),      // 28: sallyport.v1.AccessAnswer
-	(*SessionAsk)(nil),        // 29: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 30: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 31: sallyport.v1.Principal
-	(*Run)(nil),               // 32: sallyport.v1.Run
-	(CommandKind)(0),          // 33: sallyport.v1.CommandKind
-	(Outcome)(0),              // 34: sallyport.v1.Outcome
-	(*Reason)(nil),            // 35: sallyport.v1.Reason
-	(*SqlFacts)(nil),          // 36: sallyport.v1.SqlFacts
+	(*ApprovalAsk)(nil),       // 13: sallyport.v1.ApprovalAsk
+	(*ApprovalAnswer)(nil),    // 14: sallyport.v1.ApprovalAnswer
+	(*VerdictAnswer)(nil),     // 15: sallyport.v1.VerdictAnswer
+	(*MaskPlan)(nil),          // 16: sallyport.v1.MaskPlan
+	(*MaskRule)(nil),          // 17: sallyport.v1.MaskRule
+	(*MaskedBy)(nil),          // 18: sallyport.v1.MaskedBy
+	(*ResultMasks)(nil),       // 19: sallyport.v1.ResultMasks
+	(*ColumnMask)(nil),        // 20: sallyport.v1.ColumnMask
+	(*CopyFormat)(nil),        // 21: sallyport.v1.CopyFormat
+	(*Origin)(nil),            // 22: sallyport.v1.Origin
+	(*CatalogueAsk)(nil),      // 23: sallyport.v1.CatalogueAsk
+	(*CatalogueAnswer)(nil),   // 24: sallyport.v1.CatalogueAnswer
+	(*Catalogue)(nil),         // 25: sallyport.v1.Catalogue
+	(*Relation)(nil),          // 26: sallyport.v1.Relation
+	(*Attribute)(nil),         // 27: sallyport.v1.Attribute
+	(*Function)(nil),          // 28: sallyport.v1.Function
+	(*AccessAsk)(nil),         // 29: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 30: sallyport.v1.AccessAnswer
+	(*SessionAsk)(nil),        // 31: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 32: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 33: sallyport.v1.Principal
+	(*Run)(nil),               // 34: sallyport.v1.Run
+	(CommandKind)(0),          // 35: sallyport.v1.CommandKind
+	(*Value)(nil),             // 36: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 37: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 38: sallyport.v1.Reason
+	(Outcome)(0),              // 39: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
 	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
 	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
-	31, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	32, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	33, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	33, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	35, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
 	2,  // 7: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
 	11, // 8: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
 	12, // 9: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
 	12, // 10: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
-	34, // 11: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	35, // 12: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	36, // 13: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 14: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	8,  // 15: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	9,  // 16: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	14, // 17: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	15, // 18: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	17, // 19: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 20: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	20, // 21: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	16, // 22: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	16, // 23: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	18, // 24: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	19, // 25: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	16, // 26: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	16, // 27: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	23, // 28: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	24, // 29: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	26, // 30: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	25, // 31: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	31, // 32: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	32, // 33: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	3,  // 34: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	33, // 11: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 12: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	35, // 13: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	36, // 14: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	37, // 15: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	10, // 16: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
+	38, // 17: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	39, // 18: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	38, // 19: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	37, // 20: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 21: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	8,  // 22: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	9,  // 23: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	16, // 24: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	17, // 25: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	19, // 26: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 27: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	22, // 28: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	18, // 29: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	18, // 30: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	20, // 31: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	21, // 32: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	18, // 33: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	18, // 34: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	25, // 35: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	26, // 36: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	28, // 37: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	27, // 38: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	33, // 39: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 40: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	3,  // 41: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -2645,7 +2969,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

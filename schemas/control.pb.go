@@ -37,6 +37,11 @@ type Control struct {
 	//	*Control_Viewed
 	//	*Control_Killed
 	//	*Control_RunOpened
+	//	*Control_ApprovalRequested
+	//	*Control_ApprovalReviewed
+	//	*Control_ApprovalDecided
+	//	*Control_ApprovalWithdrawn
+	//	*Control_ApprovalUsed
 	Kind          isControl_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -172,6 +177,51 @@ func (x *Control) GetRunOpened() *RunOpened {
 	return nil
 }
 
+func (x *Control) GetApprovalRequested() *ApprovalRequested {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalRequested); ok {
+			return x.ApprovalRequested
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetApprovalReviewed() *ApprovalReviewed {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalReviewed); ok {
+			return x.ApprovalReviewed
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetApprovalDecided() *ApprovalDecided {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalDecided); ok {
+			return x.ApprovalDecided
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetApprovalWithdrawn() *ApprovalWithdrawn {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalWithdrawn); ok {
+			return x.ApprovalWithdrawn
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetApprovalUsed() *ApprovalUsed {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalUsed); ok {
+			return x.ApprovalUsed
+		}
+	}
+	return nil
+}
+
 type isControl_Kind interface {
 	isControl_Kind()
 }
@@ -208,6 +258,26 @@ type Control_RunOpened struct {
 	RunOpened *RunOpened `protobuf:"bytes,17,opt,name=run_opened,json=runOpened,proto3,oneof"`
 }
 
+type Control_ApprovalRequested struct {
+	ApprovalRequested *ApprovalRequested `protobuf:"bytes,40,opt,name=approval_requested,json=approvalRequested,proto3,oneof"`
+}
+
+type Control_ApprovalReviewed struct {
+	ApprovalReviewed *ApprovalReviewed `protobuf:"bytes,41,opt,name=approval_reviewed,json=approvalReviewed,proto3,oneof"`
+}
+
+type Control_ApprovalDecided struct {
+	ApprovalDecided *ApprovalDecided `protobuf:"bytes,42,opt,name=approval_decided,json=approvalDecided,proto3,oneof"`
+}
+
+type Control_ApprovalWithdrawn struct {
+	ApprovalWithdrawn *ApprovalWithdrawn `protobuf:"bytes,43,opt,name=approval_withdrawn,json=approvalWithdrawn,proto3,oneof"`
+}
+
+type Control_ApprovalUsed struct {
+	ApprovalUsed *ApprovalUsed `protobuf:"bytes,44,opt,name=approval_used,json=approvalUsed,proto3,oneof"`
+}
+
 func (*Control_ResourceApplied) isControl_Kind() {}
 
 func (*Control_ResourceDeleted) isControl_Kind() {}
@@ -223,6 +293,16 @@ func (*Control_Viewed) isControl_Kind() {}
 func (*Control_Killed) isControl_Kind() {}
 
 func (*Control_RunOpened) isControl_Kind() {}
+
+func (*Control_ApprovalRequested) isControl_Kind() {}
+
+func (*Control_ApprovalReviewed) isControl_Kind() {}
+
+func (*Control_ApprovalDecided) isControl_Kind() {}
+
+func (*Control_ApprovalWithdrawn) isControl_Kind() {}
+
+func (*Control_ApprovalUsed) isControl_Kind() {}
 
 // ResourceApplied carries the whole resource.
 type ResourceApplied struct {
@@ -791,6 +871,438 @@ func (x *RunOpened) GetPrompt() string {
 	return ""
 }
 
+// ApprovalRef names the request that a fact is about, and where it belongs. What a fact does to a
+// request is defined by schemas/approval: a fact that comes too late does nothing.
+type ApprovalRef struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Session       string                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	Command       uint64                 `protobuf:"varint,3,opt,name=command,proto3" json:"command,omitempty"`
+	Target        string                 `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"`
+	Protocol      string                 `protobuf:"bytes,5,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalRef) Reset() {
+	*x = ApprovalRef{}
+	mi := &file_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRef) ProtoMessage() {}
+
+func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
+func (*ApprovalRef) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ApprovalRef) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApprovalRef) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ApprovalRef) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *ApprovalRef) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *ApprovalRef) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+// ApprovalRequested says that a command waits for consent.
+type ApprovalRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Ask           *ApprovalAsk           `protobuf:"bytes,2,opt,name=ask,proto3" json:"ask,omitempty"`
+	Lifetime      int64                  `protobuf:"varint,3,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // nanoseconds from the stream's timestamp of this fact to the request's expiry
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalRequested) Reset() {
+	*x = ApprovalRequested{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRequested) ProtoMessage() {}
+
+func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
+func (*ApprovalRequested) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ApprovalRequested) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetAsk() *ApprovalAsk {
+	if x != nil {
+		return x.Ask
+	}
+	return nil
+}
+
+func (x *ApprovalRequested) GetLifetime() int64 {
+	if x != nil {
+		return x.Lifetime
+	}
+	return 0
+}
+
+// ApprovalReviewed is what one person says. It decides, too, if it is the last that was needed.
+type ApprovalReviewed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`             // of the review
+	Reviewer      *Principal             `protobuf:"bytes,3,opt,name=reviewer,proto3" json:"reviewer,omitempty"` // groups as they were when it was said
+	Run           *Run                   `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
+	Decision      string                 `protobuf:"bytes,5,opt,name=decision,proto3" json:"decision,omitempty"` // approve, deny
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"` // what the request is with it: pending, approved, denied
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalReviewed) Reset() {
+	*x = ApprovalReviewed{}
+	mi := &file_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalReviewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalReviewed) ProtoMessage() {}
+
+func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
+func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalReviewed) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApprovalReviewed) GetReviewer() *Principal {
+	if x != nil {
+		return x.Reviewer
+	}
+	return nil
+}
+
+func (x *ApprovalReviewed) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *ApprovalReviewed) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *ApprovalReviewed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ApprovalReviewed) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+// ApprovalDecided is a decision that is no person's: expired.
+type ApprovalDecided struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Decision      string                 `protobuf:"bytes,2,opt,name=decision,proto3" json:"decision,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalDecided) Reset() {
+	*x = ApprovalDecided{}
+	mi := &file_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalDecided) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalDecided) ProtoMessage() {}
+
+func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
+func (*ApprovalDecided) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ApprovalDecided) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalDecided) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *ApprovalDecided) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ApprovalWithdrawn says that whoever asked no longer waits.
+type ApprovalWithdrawn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalWithdrawn) Reset() {
+	*x = ApprovalWithdrawn{}
+	mi := &file_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalWithdrawn) ProtoMessage() {}
+
+func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
+func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalWithdrawn) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ApprovalUsed says that the approval was spent: the command is about to be forwarded. It is
+// appended before that, so a crash after it means that the command did not run.
+type ApprovalUsed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Gateway       string                 `protobuf:"bytes,2,opt,name=gateway,proto3" json:"gateway,omitempty"` // incarnation
+	Digest        []byte                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`   // of the payload
+	Id            string                 `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`           // of the use: who appended it knows its own by it
+	Session       string                 `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"` // that runs the command; not the request's, when the client came again
+	Command       uint64                 `protobuf:"varint,6,opt,name=command,proto3" json:"command,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalUsed) Reset() {
+	*x = ApprovalUsed{}
+	mi := &file_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalUsed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalUsed) ProtoMessage() {}
+
+func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
+func (*ApprovalUsed) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ApprovalUsed) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalUsed) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *ApprovalUsed) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *ApprovalUsed) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApprovalUsed) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ApprovalUsed) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
 // Projected is what an item of the buckets `resources` and `identity` holds: the last control fact
 // about its entity. The item that keeps the position has no fact.
 type Projected struct {
@@ -803,7 +1315,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +1327,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +1340,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -849,7 +1361,8 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\fsallyport.v1\x1a\rentries.proto\"\xb4\x04\n" +
+	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
+	"asks.proto\x1a\rentries.proto\"\xb6\a\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -863,7 +1376,12 @@ const file_control_proto_rawDesc = "" +
 	"\x06viewed\x18\x0f \x01(\v2\x14.sallyport.v1.ViewedH\x00R\x06viewed\x12.\n" +
 	"\x06killed\x18\x10 \x01(\v2\x14.sallyport.v1.KilledH\x00R\x06killed\x128\n" +
 	"\n" +
-	"run_opened\x18\x11 \x01(\v2\x17.sallyport.v1.RunOpenedH\x00R\trunOpenedB\x06\n" +
+	"run_opened\x18\x11 \x01(\v2\x17.sallyport.v1.RunOpenedH\x00R\trunOpened\x12P\n" +
+	"\x12approval_requested\x18( \x01(\v2\x1f.sallyport.v1.ApprovalRequestedH\x00R\x11approvalRequested\x12M\n" +
+	"\x11approval_reviewed\x18) \x01(\v2\x1e.sallyport.v1.ApprovalReviewedH\x00R\x10approvalReviewed\x12J\n" +
+	"\x10approval_decided\x18* \x01(\v2\x1d.sallyport.v1.ApprovalDecidedH\x00R\x0fapprovalDecided\x12P\n" +
+	"\x12approval_withdrawn\x18+ \x01(\v2\x1f.sallyport.v1.ApprovalWithdrawnH\x00R\x11approvalWithdrawn\x12A\n" +
+	"\rapproval_used\x18, \x01(\v2\x1a.sallyport.v1.ApprovalUsedH\x00R\fapprovalUsedB\x06\n" +
 	"\x04kind\"U\n" +
 	"\x0fResourceApplied\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -907,7 +1425,39 @@ const file_control_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
 	"\tRunOpened\x12#\n" +
 	"\x03run\x18\x01 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
-	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"R\n" +
+	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"\x85\x01\n" +
+	"\vApprovalRef\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
+	"\acommand\x18\x03 \x01(\x04R\acommand\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\tR\x06target\x12\x1a\n" +
+	"\bprotocol\x18\x05 \x01(\tR\bprotocol\"\x91\x01\n" +
+	"\x11ApprovalRequested\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12+\n" +
+	"\x03ask\x18\x02 \x01(\v2\x19.sallyport.v1.ApprovalAskR\x03ask\x12\x1a\n" +
+	"\blifetime\x18\x03 \x01(\x03R\blifetime\"\xff\x01\n" +
+	"\x10ApprovalReviewed\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x123\n" +
+	"\breviewer\x18\x03 \x01(\v2\x17.sallyport.v1.PrincipalR\breviewer\x12#\n" +
+	"\x03run\x18\x04 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x1a\n" +
+	"\bdecision\x18\x05 \x01(\tR\bdecision\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\"z\n" +
+	"\x0fApprovalDecided\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x1a\n" +
+	"\bdecision\x18\x02 \x01(\tR\bdecision\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"`\n" +
+	"\x11ApprovalWithdrawn\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb9\x01\n" +
+	"\fApprovalUsed\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x18\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x12\x18\n" +
+	"\acommand\x18\x06 \x01(\x04R\acommand\"R\n" +
 	"\tProjected\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
 	"\x04fact\x18\x02 \x01(\v2\x15.sallyport.v1.ControlR\x04factB\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
@@ -924,21 +1474,28 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_control_proto_goTypes = []any{
-	(*Control)(nil),         // 0: sallyport.v1.Control
-	(*ResourceApplied)(nil), // 1: sallyport.v1.ResourceApplied
-	(*ResourceDeleted)(nil), // 2: sallyport.v1.ResourceDeleted
-	(*ScramVerifier)(nil),   // 3: sallyport.v1.ScramVerifier
-	(*TokenCreated)(nil),    // 4: sallyport.v1.TokenCreated
-	(*TokenRevoked)(nil),    // 5: sallyport.v1.TokenRevoked
-	(*SignIn)(nil),          // 6: sallyport.v1.SignIn
-	(*Viewed)(nil),          // 7: sallyport.v1.Viewed
-	(*Killed)(nil),          // 8: sallyport.v1.Killed
-	(*RunOpened)(nil),       // 9: sallyport.v1.RunOpened
-	(*Projected)(nil),       // 10: sallyport.v1.Projected
-	(*Principal)(nil),       // 11: sallyport.v1.Principal
-	(*Run)(nil),             // 12: sallyport.v1.Run
+	(*Control)(nil),           // 0: sallyport.v1.Control
+	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
+	(*ResourceDeleted)(nil),   // 2: sallyport.v1.ResourceDeleted
+	(*ScramVerifier)(nil),     // 3: sallyport.v1.ScramVerifier
+	(*TokenCreated)(nil),      // 4: sallyport.v1.TokenCreated
+	(*TokenRevoked)(nil),      // 5: sallyport.v1.TokenRevoked
+	(*SignIn)(nil),            // 6: sallyport.v1.SignIn
+	(*Viewed)(nil),            // 7: sallyport.v1.Viewed
+	(*Killed)(nil),            // 8: sallyport.v1.Killed
+	(*RunOpened)(nil),         // 9: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 10: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 11: sallyport.v1.ApprovalRequested
+	(*ApprovalReviewed)(nil),  // 12: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 13: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 14: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 15: sallyport.v1.ApprovalUsed
+	(*Projected)(nil),         // 16: sallyport.v1.Projected
+	(*Principal)(nil),         // 17: sallyport.v1.Principal
+	(*Run)(nil),               // 18: sallyport.v1.Run
+	(*ApprovalAsk)(nil),       // 19: sallyport.v1.ApprovalAsk
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -949,17 +1506,30 @@ var file_control_proto_depIdxs = []int32{
 	7,  // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
 	8,  // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
 	9,  // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	11, // 8: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 9: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	12, // 10: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	11, // 11: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	12, // 12: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	0,  // 13: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 8: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	12, // 9: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	13, // 10: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	14, // 11: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	15, // 12: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	17, // 13: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 14: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	18, // 15: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	17, // 16: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	18, // 17: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	10, // 18: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	19, // 19: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	10, // 20: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	17, // 21: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	18, // 22: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	10, // 23: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	10, // 24: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	10, // 25: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	0,  // 26: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -967,6 +1537,7 @@ func file_control_proto_init() {
 	if File_control_proto != nil {
 		return
 	}
+	file_asks_proto_init()
 	file_entries_proto_init()
 	file_control_proto_msgTypes[0].OneofWrappers = []any{
 		(*Control_ResourceApplied)(nil),
@@ -977,6 +1548,11 @@ func file_control_proto_init() {
 		(*Control_Viewed)(nil),
 		(*Control_Killed)(nil),
 		(*Control_RunOpened)(nil),
+		(*Control_ApprovalRequested)(nil),
+		(*Control_ApprovalReviewed)(nil),
+		(*Control_ApprovalDecided)(nil),
+		(*Control_ApprovalWithdrawn)(nil),
+		(*Control_ApprovalUsed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -984,7 +1560,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -17,6 +17,7 @@ const (
 	CodeLimit           Code = "limit"       // a configured bound was reached
 	CodeUnavailable     Code = "unavailable" // the log, the enforcer or the target cannot be reached
 	CodeKilled          Code = "killed"      // somebody ended the session
+	CodeCanceled        Code = "canceled"    // whoever asked for it took it back, or it took too long
 	CodeInternal        Code = "internal"    // the details are in the gateway's own log
 )
 

@@ -87,7 +87,11 @@ func (r *relay) walk(ctx context.Context) error {
 		}
 		b.out.start += size
 	}
-	return r.deliver(ctx)
+	if err := r.deliver(ctx); err != nil {
+		return err
+	}
+	r.delivered()
+	return nil
 }
 
 // partial deals with a message that is not whole: one that carries data and is large is passed

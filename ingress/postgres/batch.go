@@ -21,8 +21,14 @@ type batch struct {
 type pending struct {
 	c          session.Command
 	d          *session.Decision
-	superseded bool // a later command of the batch says the same and more
-	number     uint64
+	superseded bool   // a later command of the batch says the same and more
+	number     uint64 // 0: not recorded yet
+}
+
+// recorded adds a command that is on the log already.
+func (b *batch) recorded(c session.Command, d *session.Decision, number uint64) {
+	b.command(c, d)
+	b.commands[len(b.commands)-1].number = number
 }
 
 func (b *batch) command(c session.Command, d *session.Decision) place {
@@ -102,7 +108,7 @@ func (r *relay) record(ctx context.Context) error {
 	some := false
 	for i := range b.commands {
 		p := &b.commands[i]
-		if p.superseded {
+		if p.superseded || p.number != 0 {
 			continue
 		}
 		n, err := r.s.Command(ctx, p.c, p.d)
@@ -146,6 +152,7 @@ func (r *relay) push(i item) {
 		r.notRun(&i)
 		return
 	}
+	r.quiet = false
 	r.queue.push(i)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,16 @@ type key struct {
 	pid    uint32
 	secret []byte
 	target *upstream
+	held   atomic.Pointer[func()] // cancels the command that is held; nil: none is
+}
+
+// holding sets what cancels the command that is held; nil: none is any more.
+func (k *key) holding(cancel func()) {
+	if cancel == nil {
+		k.held.Store(nil)
+		return
+	}
+	k.held.Store(&cancel)
 }
 
 func newKeyring() *keyring { return &keyring{by: make(map[uint32]*key)} }
@@ -46,11 +57,11 @@ func (k *keyring) revoke(out *key) {
 	delete(k.by, out.pid)
 }
 
-func (k *keyring) find(pid uint32, secret []byte) *upstream {
+func (k *keyring) find(pid uint32, secret []byte) *key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if out := k.by[pid]; out != nil && subtle.ConstantTimeCompare(out.secret, secret) == 1 {
-		return out.target
+		return out
 	}
 	return nil
 }
@@ -68,11 +79,15 @@ func (s *Server) cancel(ctx context.Context, body []byte) {
 	if len(body) < 8 || len(body) > 4+256 {
 		return
 	}
-	u := s.keys.find(binary.BigEndian.Uint32(body), body[4:])
-	if u == nil {
+	k := s.keys.find(binary.BigEndian.Uint32(body), body[4:])
+	if k == nil {
 		return
 	}
-	if err := u.cancel(ctx); err != nil {
+	if cancel := k.held.Load(); cancel != nil { // the target has nothing to cancel
+		(*cancel)()
+		return
+	}
+	if err := k.target.cancel(ctx); err != nil {
 		s.log.Warn("pass on cancel request", "err", err)
 	}
 }

@@ -53,6 +53,16 @@
 // and options other than a known few, GSS encryption (answered N), protocols other than 3.
 // A message of another type, or one in the middle of COPY data, ends the session.
 //
+// # What is held
+//
+// Of a simple query the whole text; in the extended protocol each portal, when it is first
+// executed, with its parameters: a Parse runs nothing. Before a hold, what came earlier is flushed,
+// answered and delivered; what the client sends meanwhile stays in its buffer, up to
+// Limits.HeldInput, and is read so that its leaving is noticed. The client is told by a NOTICE, and
+// again every so often. A CancelRequest and statement_timeout end the hold as they would end the
+// command (57014). A client that started with sallyport.hold=fail is refused at once, with the link,
+// and may run the command once it is approved. A hold that is refused is refused like a denial.
+//
 // # Limits of what is followed
 //
 // Names of statements and portals are cut to 63 bytes, as the target cuts them. A client that
@@ -63,6 +73,7 @@
 // each command. A PREPARE hidden in code that the enforcer calls opaque is not: a policy that
 // lets opaque code run lets it redefine names.
 //
-// The target's text of an error passes unaltered, masks are not built yet (a verdict that asks
-// for one is a denial), and neither are holds (a denial that says so).
+// The target's text of an error passes unaltered, and masks are not built yet (a verdict that asks
+// for one is a denial). While a command is held inside of a transaction, the target's own
+// idle_in_transaction_session_timeout goes on.
 package postgres

@@ -170,6 +170,6 @@ func Cells(body []byte) (n int, ok bool) {
 	for _, c := range cells {
 		_, _, _ = c.is(), c.oid(&err), c.strings(&err)
 	}
-	_, _ = firstCell(body)
+	_, _, _ = twoCells(body)
 	return len(cells), ok
 }

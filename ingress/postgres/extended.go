@@ -32,7 +32,7 @@ func (r *relay) parse(ctx context.Context, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if !d.Allowed() {
+	if !d.Allowed() && !d.Held() { // parsing runs nothing: each Execute is held
 		r.refuseExtended(denial(d), c, d, insteadOfParse(nil, m.name))
 		return r.bound(ctx)
 	}
@@ -134,7 +134,7 @@ func (r *relay) judge(ctx context.Context, s *statement) (ok bool, err error) {
 		}
 	}
 	s.asked = f.unit
-	if s.decision.Allowed() {
+	if s.decision.Allowed() || s.decision.Held() {
 		return true, nil
 	}
 	c := session.Command{Kind: schemas.CommandKind_COMMAND_KIND_EXECUTE, Text: s.text, Statement: s.name}
@@ -160,13 +160,25 @@ func (r *relay) execute(ctx context.Context, raw []byte) error {
 	if ok, err := r.judge(ctx, p.stmt); !ok || err != nil {
 		return err
 	}
-	if err := r.affect(p.stmt.decision); err != nil {
-		return err
-	}
 	f.batch.supersede(p.pending)
 	f.batch.supersede(p.stmt.pending)
-	f.batch.command(session.Command{Kind: schemas.CommandKind_COMMAND_KIND_EXECUTE, Text: p.stmt.text,
-		Statement: p.stmt.name, Portal: p.name, Parameters: p.params}, p.stmt.decision)
+	c := session.Command{Kind: schemas.CommandKind_COMMAND_KIND_EXECUTE, Text: p.stmt.text,
+		Statement: p.stmt.name, Portal: p.name, Parameters: p.params}
+	d, number := p.stmt.decision, uint64(0)
+	if d.Held() {
+		raw = bytes.Clone(raw) // its buffer takes in what comes meanwhile
+		if d, number, err = r.holdPortal(ctx, c, p); err != nil {
+			return err
+		}
+		if !d.Allowed() {
+			r.refuseRecorded(denial(d), c, d, number, insteadOfExecute(nil, f.nowhere))
+			return r.bound(ctx)
+		}
+	}
+	if err := r.affect(d); err != nil {
+		return err
+	}
+	f.batch.recorded(c, d, number)
 	f.batch.items = append(f.batch.items, item{kind: itemExecute, unit: f.unit, portal: p, command: uint64(len(f.batch.commands))})
 	f.batch.out = append(f.batch.out, raw...)
 	return r.bound(ctx)

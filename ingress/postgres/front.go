@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -153,6 +154,13 @@ func (r *relay) query(ctx context.Context, raw []byte) error {
 		return err
 	}
 	f := &r.front
+	c, number := session.Command{Kind: schemas.CommandKind_COMMAND_KIND_QUERY, Text: text}, uint64(0)
+	if d.Held() {
+		raw = bytes.Clone(raw) // its buffer takes in what comes meanwhile
+		if d, number, err = r.hold(ctx, c, d); err != nil {
+			return err
+		}
+	}
 	delete(f.names.byName, "") // a simple query drops the unnamed statement and portal
 	delete(f.names.portals, "")
 	i := item{kind: itemQuery, unit: f.unit}
@@ -162,7 +170,7 @@ func (r *relay) query(ctx context.Context, raw []byte) error {
 	} else if err := r.affect(d); err != nil {
 		return err
 	}
-	f.batch.command(session.Command{Kind: schemas.CommandKind_COMMAND_KIND_QUERY, Text: text}, d)
+	f.batch.recorded(c, d, number)
 	i.command = uint64(len(f.batch.commands))
 	f.batch.items = append(f.batch.items, i)
 	if i.refused == nil {
@@ -227,8 +235,14 @@ func refusedBy(bad *refusal) *session.Decision {
 // refuseExtended makes the target fail where a message of the extended protocol stood, and skips
 // to the Sync as the target does.
 func (r *relay) refuseExtended(bad *refusal, c session.Command, d *session.Decision, instead []byte) {
+	r.refuseRecorded(bad, c, d, 0, instead)
+}
+
+// refuseRecorded is refuseExtended of a command that is on the log already under number, unless
+// that is 0.
+func (r *relay) refuseRecorded(bad *refusal, c session.Command, d *session.Decision, number uint64, instead []byte) {
 	f := &r.front
-	f.batch.command(c, d)
+	f.batch.recorded(c, d, number)
 	f.batch.items = append(f.batch.items, item{kind: itemExecute, unit: f.unit, refused: bad, command: uint64(len(f.batch.commands))})
 	f.batch.out = append(f.batch.out, instead...)
 	f.skip = true

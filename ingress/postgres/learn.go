@@ -9,7 +9,7 @@ import (
 // learn asks the target what the session starts from, before the client can say anything: roles
 // and databases have settings of their own. It is the only query of the gateway's own on the
 // session's connection.
-const learnQuery = "SELECT pg_catalog.current_setting('search_path')"
+const learnQuery = "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_setting('statement_timeout')"
 
 // learn fills in the state of the session. A target that does not answer (it only speaks the
 // protocol) leaves the search path unknown.
@@ -20,7 +20,7 @@ func (u *upstream) learn(s *session.Session) error {
 	if _, err := u.conn.Write(message(nil, frontQuery, []byte(learnQuery), []byte{0})); err != nil {
 		return unreachable(err)
 	}
-	var path string
+	var path, timeout string
 	known := false
 	for {
 		typ, body, err := readMessage(u.conn, maxStartupAnswer)
@@ -29,26 +29,32 @@ func (u *upstream) learn(s *session.Session) error {
 		}
 		switch typ {
 		case backRow:
-			path, known = firstCell(body)
+			path, timeout, known = twoCells(body)
 		case backReady:
 			if values, ok := splitPath(path); known && ok {
 				s.State.Started(values)
+			}
+			if known {
+				s.State.StartedTimeout(timeout)
 			}
 			return nil
 		}
 	}
 }
 
-func firstCell(body []byte) (string, bool) {
-	if n, ok := checkRow(body); !ok || n < 1 {
-		return "", false
+func twoCells(body []byte) (first, second string, ok bool) {
+	if n, ok := checkRow(body); !ok || n < 2 {
+		return "", "", false
 	}
 	r := reader{b: body[2:]}
-	n := r.int32()
-	if n < 0 {
-		return "", false
+	for _, cell := range []*string{&first, &second} {
+		n := r.int32()
+		if n < 0 {
+			return "", "", false
+		}
+		*cell = string(r.bytes(int(n)))
 	}
-	return string(r.bytes(int(n))), true
+	return first, second, true
 }
 
 // splitPath reads a list of identifiers as PostgreSQL's SplitIdentifierString does.

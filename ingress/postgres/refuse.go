@@ -46,8 +46,12 @@ func (r *refusal) failure() *schemas.Failure {
 	return &schemas.Failure{Severity: r.severity, Code: r.code, Message: valid([]byte(r.message)), Hint: valid([]byte(r.advice))}
 }
 
-func encodeNotice(dst []byte, m string) []byte {
-	out, err := (&pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000", Message: noZero(m)}).Encode(dst)
+// notice is what the gateway tells a client beside answers.
+type notice struct{ message, detail, hint string }
+
+func (n notice) encode(dst []byte) []byte {
+	out, err := (&pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000",
+		Message: noZero(n.message), Detail: noZero(n.detail), Hint: noZero(n.hint)}).Encode(dst)
 	if err != nil {
 		return dst
 	}
@@ -65,6 +69,7 @@ var codes = map[schemas.Code]string{
 	schemas.CodeLimit:           "53400",
 	schemas.CodeUnavailable:     "57P03",
 	schemas.CodeKilled:          "57P01",
+	schemas.CodeCanceled:        "57014",
 	schemas.CodeInternal:        "XX000",
 }
 
@@ -80,7 +85,11 @@ func shown(err error, severity string) *refusal {
 // denial is the error of a command that policy refuses.
 func denial(d *session.Decision) *refusal {
 	e := d.Refusal()
-	return &refusal{severity: "ERROR", code: "42501", message: e.Message, advice: e.Hint}
+	code := codes[schemas.CodeForbidden]
+	if e.Code == schemas.CodeCanceled {
+		code = codes[e.Code]
+	}
+	return &refusal{severity: "ERROR", code: code, message: e.Message, advice: e.Hint}
 }
 
 // A refused command is replaced by one that certainly fails at the target, and does nothing else:

@@ -19,6 +19,7 @@ type relay struct {
 	c      *conn
 	s      *session.Session
 	u      *upstream
+	key    *key
 	limits Limits
 	client leg
 
@@ -35,14 +36,16 @@ type relay struct {
 	endedFor  uint64 // for this command
 	stray     int    // Syncs sent while it did, which it ignores, or not
 	waiting   bool   // the front waits for the back
+	quiet     bool   // all answers that are expected were delivered
 	uncertain []string
 	unsure    bool // every name is uncertain
 
-	wake    chan struct{}
-	over    chan struct{} // closed when the back has ended
-	settled atomic.Uint64 // portals of units up to this one are gone
-	once    sync.Once
-	first   session.End
+	wake      chan struct{}
+	over      chan struct{} // closed when the back has ended
+	backEnded atomic.Bool   // it is about to be
+	settled   atomic.Uint64 // portals of units up to this one are gone
+	once      sync.Once
+	first     session.End
 }
 
 // leg is the client's connection, written by several.
@@ -67,12 +70,12 @@ func (l *leg) writeLocked(b []byte) error {
 	return err
 }
 
-func newRelay(c *conn, s *session.Session, u *upstream, of *catalogue) *relay {
+func newRelay(c *conn, s *session.Session, u *upstream, k *key, of *catalogue) *relay {
 	if !c.secure {
 		c.c = c.net // without what gave the first byte back
 	}
 	return &relay{
-		c: c, s: s, u: u, limits: c.srv.c.Limits, client: leg{conn: c.c}, catalogue: of,
+		c: c, s: s, u: u, key: k, quiet: true, limits: c.srv.c.Limits, client: leg{conn: c.c}, catalogue: of,
 		front: front{in: newBuffer(c.c), names: newStatements(), unit: 1, nowhere: schemas.NewID("refused-")},
 		back:  back{out: newBuffer(u.conn)},
 		wake:  make(chan struct{}, 1), over: make(chan struct{}),
@@ -88,21 +91,28 @@ var (
 )
 
 // run greets the client and relays until one side ends. It returns why.
-func (r *relay) run(ctx context.Context, k *key) session.End {
+func (r *relay) run(ctx context.Context) session.End {
 	defer r.front.in.free()
-	if err := r.client.write(r.greeting(k)); err != nil {
+	defer r.s.OnMessage(nil)
+	if err := r.greet(); err != nil {
 		return clientLeft()
 	}
 	_ = r.c.net.SetDeadline(time.Time{})
 	_ = r.u.conn.SetDeadline(time.Time{})
 	r.s.OnStop(r.interrupt)
-	r.s.OnMessage(func(m string) { go func() { _ = r.client.write(encodeNotice(nil, m)) }() })
 	go r.runBack(ctx)
 	err := r.runFront(ctx)
 	r.leave(err)
 	<-r.over
-	r.s.OnMessage(nil)
 	return r.finish()
+}
+
+// greet lets the client in. Who sees that it is, may send it messages, which come after the greeting.
+func (r *relay) greet() error {
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	r.s.OnMessage(func(m string) { go func() { _ = r.client.write(notice{message: m}.encode(nil)) }() })
+	return r.client.writeLocked(r.greeting(r.key))
 }
 
 func (r *relay) greeting(k *key) []byte {
@@ -163,6 +173,7 @@ func (r *relay) runBack(ctx context.Context) {
 		r.c.srv.log.Error("relay from target", "session", r.s.ID, "err", err)
 		r.note(session.End{Reason: session.ReasonError, Message: shown(err, "FATAL").message})
 	}
+	r.backEnded.Store(true)
 	_ = r.c.net.SetReadDeadline(time.Now())
 	r.signal()
 }

@@ -35,6 +35,7 @@ type startup struct {
 	parameters   []parameter // for the target, in the client's order
 	unrecognised []string    // protocol options (_pq_.…) that are not
 	negotiate    bool        // the client must be told what is spoken
+	later        bool        // it does not wait for approvals
 }
 
 type parameter struct{ name, value string }
@@ -118,8 +119,17 @@ func (s *startup) set(name, value string) *refusal {
 	return nil
 }
 
+// holdParameter is the gateway's own: whether the client waits for approvals, or fails and comes again.
+const holdParameter = "sallyport.hold"
+
 func (s *startup) pass(name, value string) *refusal {
 	lower := strings.ToLower(name)
+	if lower == holdParameter {
+		if s.later = value == "fail"; !s.later && value != "wait" {
+			return fatal("22023", "invalid value for parameter \"sallyport.hold\": it is wait or fail")
+		}
+		return nil
+	}
 	if !slices.Contains(passed, lower) {
 		return fatal("0A000", "the gateway does not pass on the startup parameter \""+cleanName(name)+"\"").
 			hint("set it with SET once connected")

@@ -57,6 +57,7 @@ type portal struct {
 	unit    uint64
 	pending place
 	columns []*schemas.Column // from a Describe of the portal; the back's
+	cleared *session.Decision // it was held, and approved: for all of its rows
 }
 
 // place is where a command is in a batch.

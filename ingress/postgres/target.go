@@ -61,9 +61,9 @@ func (c *conn) open(ctx context.Context, s *startup, sess *session.Session, d *d
 	defer c.srv.keys.revoke(key)
 	of := c.srv.catalogues.enter(d)
 	defer c.srv.catalogues.leave(of)
-	sess.Catalogue = of
-	r := newRelay(c, sess, u, of)
-	end := r.run(ctx, key)
+	sess.Catalogue, sess.Later = of, s.later
+	r := newRelay(c, sess, u, key, of)
+	end := r.run(ctx)
 	c.close(ctx, sess, end)
 	return nil
 }

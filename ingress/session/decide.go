@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 )
@@ -15,39 +17,71 @@ import (
 // Decision is what becomes of a command.
 type Decision struct {
 	*schemas.VerdictAnswer
-	Reused bool
-	state  stamp
+	Reused  bool
+	state   stamp
+	refusal *schemas.Error // of a held command: instead of what the reasons say
 }
 
 // Allowed reports whether the command may be forwarded.
 func (d *Decision) Allowed() bool { return d.Outcome == schemas.Outcome_OUTCOME_ALLOW }
 
+// Held reports whether the command waits for an approval: see Session.Hold.
+func (d *Decision) Held() bool { return d.Outcome == schemas.Outcome_OUTCOME_HOLD }
+
+// approved is d with its hold lifted.
+func (d *Decision) approved() *Decision {
+	return d.with(schemas.Outcome_OUTCOME_ALLOW, nil)
+}
+
+// refused is d as a refusal for another reason than the policies'.
+func (d *Decision) refused(code schemas.Code, message, hint string) *Decision {
+	return d.with(schemas.Outcome_OUTCOME_DENY, &schemas.Error{Code: code, Message: "refused: " + message, Hint: hint})
+}
+
+// with copies what an enforcer said: its fields are shared, and none of them is changed.
+func (d *Decision) with(o schemas.Outcome, refusal *schemas.Error) *Decision {
+	a := proto.CloneOf(d.VerdictAnswer)
+	a.Outcome = o
+	return &Decision{VerdictAnswer: a, state: d.state, refusal: refusal}
+}
+
 // Refusal is the error for the client of a command that may not run.
 func (d *Decision) Refusal() *schemas.Error {
+	if d.refusal != nil {
+		return d.refusal
+	}
 	e := &schemas.Error{Code: schemas.CodeForbidden, Message: "refused by policy"}
 	if d.Failure != "" {
 		e.Code = schemas.CodeUnavailable
 		e.Message = "refused: " + d.Failure
 	}
-	var messages, policies []string
+	if said := messages(d.Reasons); said != "" && d.Failure == "" {
+		e.Message = "refused: " + said
+	}
+	var policies []string
 	for _, r := range d.Reasons {
-		if r.Message != "" {
-			messages = append(messages, r.Message)
-		}
 		if r.Policy != "" {
 			policies = append(policies, r.Policy)
 		}
 	}
-	if len(messages) > 0 && d.Failure == "" {
-		e.Message = "refused: " + strings.Join(messages, "; ")
-	}
 	if len(policies) > 0 {
 		e.Hint = "policy: " + strings.Join(policies, ", ")
 	}
-	if d.Outcome == schemas.Outcome_OUTCOME_HOLD {
-		e.Message = "held for approval, but approvals are not available yet: " + strings.TrimPrefix(e.Message, "refused: ")
+	if d.Held() {
+		e.Message = "it needs approval, which this protocol cannot wait for: " + strings.TrimPrefix(e.Message, "refused: ")
 	}
 	return e
+}
+
+// messages is what policies say to the person at the client.
+func messages(reasons []*schemas.Reason) string {
+	var out []string
+	for _, r := range reasons {
+		if r.Message != "" {
+			out = append(out, r.Message)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // Decide asks what becomes of a command, or reuses what was said before. A denial is a Decision,
@@ -179,7 +213,7 @@ func (s *Session) enquire(ctx context.Context, kind schemas.CommandKind, text st
 	if answer.Failure != "" || answer.Outcome == schemas.Outcome_OUTCOME_UNSPECIFIED {
 		answer.Outcome = schemas.Outcome_OUTCOME_DENY
 	}
-	if len(answer.Masks) > 0 && answer.Outcome == schemas.Outcome_OUTCOME_ALLOW {
+	if len(answer.Masks) > 0 && answer.Outcome != schemas.Outcome_OUTCOME_DENY {
 		// What must be masked and cannot be is not shown.
 		answer.Outcome = schemas.Outcome_OUTCOME_DENY
 		answer.Reasons = append(answer.Reasons, &schemas.Reason{Policy: "builtin/masks", Message: "the result would have to be masked, which this gateway cannot do yet"})

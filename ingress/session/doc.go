@@ -21,8 +21,16 @@
 // text are secret. It is asked again unless the enforcer said that it may be reused: for the
 // exact text, or for every text of the same [Shape]; and only while the policy revision and the
 // epoch of the session's state are what they were. A verdict that names secrets is reused for the
-// exact text only. No answer in time is a denial that says so. A hold is a denial that says that
-// approvals are not available: [Session.Decide] is where holds will wait.
+// exact text only. No answer in time is a denial that says so.
+//
+// # Holds
+//
+// A decision that is [Decision.Held] waits in [Session.Hold], after its command was recorded and
+// committed: it asks the approvals service, records that it waits, and follows CONTROL, with one
+// consumer for the gateway, folding what it says as everybody does (schemas/approval). It ends with a decision
+// that allows, its approval spent on the log, or one that refuses. When the policies have changed
+// meanwhile, the verdict is asked for again. The protocol cancels its context when the client no
+// longer waits; the request is then withdrawn.
 //
 // # State
 //

@@ -34,12 +34,18 @@ type Config struct {
 	CommitTimeout time.Duration // for the log to acknowledge a command; 15 s by default
 	CacheEntries  int           // verdicts remembered by a session; 256 by default
 	CacheBytes    int           // their texts; 256 KiB by default
+
+	Held           int           // commands held at once; 2,000 by default
+	HeldPerSession int           // of those, by one session; 16 by default
+	HoldNotice     time.Duration // how often a client is told that its command still waits; 30 s by default
+	HoldGrace      time.Duration // after an expiry that no approvals service marks, the gateway does; 2 s by default
 }
 
 // Gateway opens sessions. Its methods are safe for concurrent use.
 type Gateway struct {
-	c   Config
-	log *slog.Logger
+	c       Config
+	log     *slog.Logger
+	waiting *waiting
 }
 
 // New returns a Gateway.
@@ -55,7 +61,9 @@ func New(c Config) (*Gateway, error) {
 		return nil, errors.New("the digest key is shorter than 32 bytes")
 	}
 	setDefaults(&c)
-	return &Gateway{c: c, log: c.Logger}, nil
+	g := &Gateway{c: c, log: c.Logger}
+	g.waiting = newWaiting(g)
+	return g, nil
 }
 
 func setDefaults(c *Config) {
@@ -76,6 +84,18 @@ func setDefaults(c *Config) {
 	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 256 << 10
+	}
+	if c.Held <= 0 {
+		c.Held = 2000
+	}
+	if c.HeldPerSession <= 0 {
+		c.HeldPerSession = 16
+	}
+	if c.HoldNotice <= 0 {
+		c.HoldNotice = 30 * time.Second
+	}
+	if c.HoldGrace <= 0 {
+		c.HoldGrace = 2 * time.Second
 	}
 }
 

@@ -54,6 +54,9 @@ type Session struct {
 	Totals Totals
 	State  *State
 	Strict bool // output is acknowledged before it is delivered
+	// Later says that the client does not wait for approvals: what is held is refused, and may run
+	// when the client sends it again and it was approved meanwhile.
+	Later bool
 	// Catalogue is what the target's catalogue is known by; nil: it has none. It is set before the
 	// first Decide.
 	Catalogue Catalogue

@@ -99,7 +99,7 @@ func TestOnlyAnAllowAllows(t *testing.T) {
 		"nothing said":       {answer: &schemas.VerdictAnswer{}, text: "x", words: "refused by policy"},
 		"failure":            {answer: allow(func(v *schemas.VerdictAnswer) { v.Failure = "no catalogue" }), text: "x", words: "no catalogue"},
 		"deny":               {answer: &schemas.VerdictAnswer{Outcome: schemas.Outcome_OUTCOME_DENY, Reasons: []*schemas.Reason{{Message: "because"}}}, text: "x", words: "because"},
-		"hold":               {answer: &schemas.VerdictAnswer{Outcome: schemas.Outcome_OUTCOME_HOLD, Reasons: []*schemas.Reason{{Message: "ask bob"}}}, text: "x", words: "approvals are not available yet: ask bob"},
+		"hold":               {answer: &schemas.VerdictAnswer{Outcome: schemas.Outcome_OUTCOME_HOLD, Reasons: []*schemas.Reason{{Message: "ask bob"}}}, text: "x", words: "it needs approval, which this protocol cannot wait for: ask bob"},
 		"masks":              {answer: allow(func(v *schemas.VerdictAnswer) { v.Masks = []string{"pii"} }), text: "x", words: "masked"},
 		"secret beyond":      {answer: allow(span(1, 1)), text: "x", words: "answer is wrong"},
 		"secret overflows":   {answer: allow(span(^uint64(0), 2)), text: "x", words: "answer is wrong"},

@@ -64,6 +64,9 @@ type scope struct {
 	path      []string
 	hasPath   bool
 	pathKnown bool
+
+	timeout    string // statement_timeout, as PostgreSQL writes it
+	hasTimeout bool
 }
 
 func newState(s *schemas.SessionState) *State {
@@ -114,6 +117,9 @@ func (s settings) effective() scope {
 	}
 	if s.local.hasPath {
 		v.path, v.pathKnown = s.local.path, s.local.pathKnown
+	}
+	if s.local.hasTimeout {
+		v.timeout = s.local.timeout
 	}
 	return v
 }
@@ -206,6 +212,7 @@ func (t *State) apply(e *schemas.StateEffect) {
 	case schemas.StateEffect_KIND_ROLLBACK_TO:
 		t.rollbackTo(e.Name)
 	case schemas.StateEffect_KIND_SETTING:
+		t.setting(e)
 		t.epoch++
 	case schemas.StateEffect_KIND_CURSOR, schemas.StateEffect_KIND_CURSOR_CLOSED,
 		schemas.StateEffect_KIND_TEMPORARY, schemas.StateEffect_KIND_TEMPORARY_DROPPED, schemas.StateEffect_KIND_CATALOGUE:
@@ -221,6 +228,8 @@ func (t *State) reset(e *schemas.StateEffect) {
 	switch e.Name {
 	case "search_path":
 		t.change(e.Local, func(s *scope) { s.path, s.pathKnown, s.hasPath = t.start.path, t.start.pathKnown, true })
+	case statementTimeout:
+		t.change(e.Local, func(s *scope) { s.timeout, s.hasTimeout = t.start.timeout, true })
 	case "session_authorization":
 		t.change(e.Local, func(s *scope) { s.role, s.hasRole = "", true })
 	case "": // RESET ALL leaves a role that is set, DISCARD ALL does not, and "$user" goes with it
@@ -282,7 +291,7 @@ func (t *State) rollback() {
 
 func (t *State) endTx() {
 	t.base, t.points = nil, nil
-	if t.now.local.hasPath || t.now.local.hasRole {
+	if t.now.local.hasPath || t.now.local.hasRole || t.now.local.hasTimeout {
 		t.now.local = scope{}
 		t.epoch++
 	}
@@ -307,7 +316,8 @@ func (t *State) restore(s settings) {
 func (s settings) equal(o settings) bool { return s.session.equal(o.session) && s.local.equal(o.local) }
 
 func (s scope) equal(o scope) bool {
-	return s.role == o.role && s.hasRole == o.hasRole && s.hasPath == o.hasPath && s.pathKnown == o.pathKnown && slices.Equal(s.path, o.path)
+	return s.role == o.role && s.hasRole == o.hasRole && s.hasPath == o.hasPath && s.pathKnown == o.pathKnown && slices.Equal(s.path, o.path) &&
+		s.timeout == o.timeout && s.hasTimeout == o.hasTimeout
 }
 
 // Prepared notes a statement that the protocol itself prepared: SQL's EXECUTE can run it.

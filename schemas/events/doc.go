@@ -22,11 +22,21 @@
 //	identity.token_revoked     3004 Entity Management, Delete   TokenRevoked
 //	resource.applied           3004 Entity Management, Other    ResourceApplied
 //	resource.deleted           3004 Entity Management, Delete   ResourceDeleted
+//	approval.requested         3004 Entity Management, Create   ApprovalRequested
+//	approval.reviewed          3004 Entity Management, Update   ApprovalReviewed
+//	approval.approved          3004 Entity Management, Update   ApprovalReviewed
+//	approval.denied            3004 Entity Management, Update   ApprovalReviewed
+//	approval.expired           3004 Entity Management, Update   ApprovalDecided
+//	approval.withdrawn         3004 Entity Management, Update   ApprovalWithdrawn
+//	approval.used              3004 Entity Management, Update   ApprovalUsed
 //	run.opened                 3004 Entity Management, Create   RunOpened
 //
 // Verdicts use OCSF's security_control profile: action_id and disposition_id are Allowed and
 // Allowed, Denied and Blocked, or, for held, Unknown and Delayed. What OCSF has no place for is in
 // unmapped. Fields are added compatibly; a change of meaning is a new version of the type.
+//
+// What a fact about an approval does depends on those before it (schemas/approval); one that did
+// nothing is no event.
 //
 // Readers get one attribute more than is stored: sequence, the CloudEvents extension, which is the
 // cursor.

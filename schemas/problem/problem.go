@@ -29,6 +29,7 @@ var statuses = map[schemas.Code]int{
 	schemas.CodeLimit:           http.StatusTooManyRequests,
 	schemas.CodeUnavailable:     http.StatusServiceUnavailable,
 	schemas.CodeKilled:          http.StatusGone,
+	schemas.CodeCanceled:        http.StatusConflict,
 	schemas.CodeInternal:        http.StatusInternalServerError,
 }
 

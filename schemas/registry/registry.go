@@ -38,6 +38,7 @@ type Registry struct {
 	snapshot  *Snapshot
 	rs        map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
+	makers    map[schemas.TokenID]string
 	positions map[string]uint64 // by bucket: CONTROL up to here is in the snapshot
 	goals     map[string]uint64 // by bucket: CONTROL up to here was there when the projector caught up
 	changed   chan struct{}     // closed and replaced at every change
@@ -49,10 +50,11 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 		log: c.Log, logger: c.Logger,
 		rs:        make(map[string]*resources.Resource),
 		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
+		makers:    make(map[schemas.TokenID]string),
 		positions: make(map[string]uint64),
 		goals:     make(map[string]uint64),
 		changed:   make(chan struct{}),
-		snapshot:  newSnapshot(nil, nil),
+		snapshot:  newSnapshot(nil, nil, nil),
 	}
 	r.resources = projection{area: schemas.AreaResource, name: bucketResources}
 	r.identity = projection{area: schemas.AreaIdentity, name: bucketIdentity}
@@ -215,7 +217,7 @@ func (r *Registry) take(name string, i journal.Item, set func(*schemas.Projected
 }
 
 func (r *Registry) publish() {
-	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens))
+	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens), maps.Clone(r.makers))
 	r.signal()
 }
 
@@ -242,8 +244,10 @@ func (r *Registry) setToken(p *schemas.Projected) error {
 	switch kind := p.GetFact().GetKind().(type) {
 	case *schemas.Control_TokenCreated:
 		r.tokens[schemas.TokenID(kind.TokenCreated.Id)] = kind.TokenCreated
+		r.makers[schemas.TokenID(kind.TokenCreated.Id)] = p.GetFact().GetBy()
 	case *schemas.Control_TokenRevoked:
 		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
+		delete(r.makers, schemas.TokenID(kind.TokenRevoked.Id))
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type Snapshot struct {
 	Revision  schemas.Revision // of all resources
 	resources map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
+	makers    map[schemas.TokenID]string
 	byLookup  map[[sha256.Size]byte]*schemas.TokenCreated
 	byOwner   map[string][]*schemas.TokenCreated
 }
@@ -71,6 +72,9 @@ func (s *Snapshot) Token(id schemas.TokenID) (*schemas.TokenCreated, bool) {
 	return t, ok
 }
 
+// Maker returns who made a token that was not revoked; empty: there is none of that id.
+func (s *Snapshot) Maker(id schemas.TokenID) string { return s.makers[id] }
+
 // AllTokens returns every token that was not revoked, in the order of their ids.
 func (s *Snapshot) AllTokens() []*schemas.TokenCreated {
 	return slices.SortedFunc(maps.Values(s.tokens), func(a, b *schemas.TokenCreated) int {
@@ -82,11 +86,12 @@ func key(k resources.Kind, name string) string {
 	return schemas.Token(string(k)) + "." + schemas.Token(name)
 }
 
-func newSnapshot(rs map[string]*resources.Resource, tokens map[schemas.TokenID]*schemas.TokenCreated) *Snapshot {
+func newSnapshot(rs map[string]*resources.Resource, tokens map[schemas.TokenID]*schemas.TokenCreated, makers map[schemas.TokenID]string) *Snapshot {
 	s := &Snapshot{
 		Revision:  resources.Revision(slices.Collect(maps.Values(rs))),
 		resources: rs,
 		tokens:    tokens,
+		makers:    makers,
 		byLookup:  make(map[[sha256.Size]byte]*schemas.TokenCreated, len(tokens)),
 		byOwner:   make(map[string][]*schemas.TokenCreated),
 	}

@@ -142,7 +142,13 @@ type Approval struct {
 	Any     []Reviewers `json:"any,omitempty" doc:"one of these suffices"`
 	All     []Reviewers `json:"all,omitempty" doc:"each of these is needed"`
 	Expires Duration    `json:"expires,omitempty" doc:"how long the request, and then the approval, holds"`
+	Reason  string      `json:"reason,omitempty" schema:"enum=required" doc:"required: reviewers must say why"`
+	Starter bool        `json:"starter,omitempty" doc:"the person who started an agent may review what it asks for"`
+	Auto    string      `json:"auto,omitempty" doc:"CEL expression, as in when: where it is true the policy itself consents, and nobody is asked for it"`
 }
+
+// ReasonRequired is the value of Approval.Reason that asks reviewers for one.
+const ReasonRequired = "required"
 
 // Reviewers is a number of people out of groups.
 type Reviewers struct {

@@ -60,6 +60,13 @@ func New(c Config) (*Client, error) {
 	return &Client{base: base, token: c.Token, http: &http.Client{}}, nil
 }
 
+// As returns a client that presents a token, at the administrator's socket too.
+func (c *Client) As(token string) *Client {
+	as := *c
+	as.token = token
+	return &as
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

@@ -65,6 +65,10 @@ type Limits struct {
 	Lease           time.Duration `yaml:"lease" doc:"A gateway that was not heard of for this long is gone, and its sessions are closed."`
 	CataloguePoll   time.Duration `yaml:"catalogue_poll" doc:"Between looks whether others have changed what a target's catalogue holds. What sessions change through the gateway is noticed at once."`
 	CatalogueWait   time.Duration `yaml:"catalogue_wait" doc:"Time a command waits for a catalogue that is being read; after it what depends on it is masked or denied."`
+	Held            int           `yaml:"held" doc:"Commands that wait for approval at once, in one gateway."`
+	HeldPerSession  int           `yaml:"held_per_session" doc:"Of those, in one session."`
+	HoldNotice      time.Duration `yaml:"hold_notice" doc:"How often a client is told that its command still waits for approval."`
+	Approval        time.Duration `yaml:"approval" doc:"Time that a request for approval holds when its policies do not say."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
 }
 
@@ -84,6 +88,7 @@ func Default() *Config {
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
+			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute,
 		},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
@@ -163,6 +168,7 @@ func (c *Config) checkLimits() []error {
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
 		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,
 		"catalogue_poll": l.CataloguePoll, "catalogue_wait": l.CatalogueWait,
+		"hold_notice": l.HoldNotice, "approval": l.Approval,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))
@@ -171,6 +177,7 @@ func (c *Config) checkLimits() []error {
 	for name, n := range map[string]int{
 		"unauthenticated": l.Unauthenticated, "unauthenticated_per_address": l.PerAddress,
 		"sessions": l.Sessions, "message": l.Message, "unacknowledged": l.Unacknowledged,
+		"held": l.Held, "held_per_session": l.HeldPerSession,
 	} {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

@@ -54,6 +54,7 @@ type demo struct {
 	config *config.Config
 	server *server.Main
 	client *client.Client
+	bob    *reviewer
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.c.Out, format+"\n", args...) }
@@ -156,7 +157,8 @@ INSERT INTO customers VALUES
   (4, 'Barbara Liskov',   'barbara@example.com', '3782 822463 10005',   '2025-11-07'),
   (5, 'Alan Turing',      'alan@example.com',    '6011 1111 1111 1117', '2026-06-23');
 CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers, item text NOT NULL, cents int NOT NULL);
-INSERT INTO orders VALUES (1, 1, 'Difference engine, part 17', 129900), (2, 2, 'Nanosecond of wire', 300), (3, 4, 'Substitute', 4200);`
+INSERT INTO orders VALUES (1, 1, 'Difference engine, part 17', 129900), (2, 2, 'Nanosecond of wire', 300), (3, 4, 'Substitute', 4200);
+CREATE TABLE orders_2024 AS SELECT * FROM orders;`
 
 // declared is what the demo protects and how.
 const declared = `apiVersion: sallyport/v1
@@ -177,11 +179,20 @@ spec:
   can: [connect, replay, watch, kill]
 ---
 apiVersion: sallyport/v1
+kind: Role
+metadata: {name: dbas}
+spec:
+  members: {groups: [dba]}
+  targets: {labels: {env: demo}}
+  can: [connect, replay, watch, kill, review]
+---
+apiVersion: sallyport/v1
 kind: Policy
-metadata: {name: no-destructive-sql}
+metadata: {name: hold-destructive-sql}
 spec:
   targets: {labels: {env: demo}}
   when: command.sql.kinds.exists(k, k in ["DROP", "TRUNCATE"]) || command.sql.unfiltered_write
-  verdict: deny
+  verdict: hold
+  approval: {any: [{groups: [dba], count: 1}], expires: 15m}
   message: destructive SQL needs a DBA
 `

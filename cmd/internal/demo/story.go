@@ -15,10 +15,12 @@ import (
 	"sallyport/cmd/internal/api"
 )
 
-// alice is the sample engineer.
+// alice is the sample engineer, bob the sample database administrator.
 const (
 	alice      = "alice@example.com"
 	aliceGroup = "eng"
+	bob        = "bob@example.com"
+	bobGroup   = "dba"
 )
 
 // patience is how long a step may take to be seen.
@@ -30,12 +32,16 @@ func (d *demo) story(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if d.bob, err = d.reviewer(ctx); err != nil {
+		return err
+	}
 	steps := []struct {
 		title string
 		run   func(context.Context, string) error
 	}{
 		{"alice reads her customers, with her own psql and a token instead of a password", d.reads},
-		{"alice tries to drop the table", d.drops},
+		{"alice tries to drop the table: it waits, and bob refuses", d.dropRefused},
+		{"alice drops last year's copy: it waits, and bob approves", d.dropApproved},
 		{"somebody searches for what happened to customers", d.searches},
 		{"the recording is whole and unaltered", d.proves},
 	}
@@ -68,7 +74,11 @@ func (d *demo) stay(ctx context.Context, token string) error {
 	d.say("\nYour turn. In another terminal:\n")
 	d.say("    PGPASSWORD=%s psql \"host=%s port=%s user=%s dbname=orders\"", token, host, port, alice)
 	d.say("\nand in a browser (the link signs you in, once):\n\n    %s", link.Link)
-	d.say("\nTry: SELECT * FROM customers;   DELETE FROM customers;   and watch the session live in the browser.")
+	d.say("\nTry: SELECT * FROM customers;   and watch the session live in the browser.")
+	d.say("\nTry: DELETE FROM customers;   It waits: decide as bob, in a third terminal, with\n")
+	d.say("    export SALLYPORT_TOKEN=%s", d.bob.token)
+	d.say("    sallyport --url http://%s approvals list", d.server.Address("web"))
+	d.say("    sallyport --url http://%s approvals approve REQUEST", d.server.Address("web"))
 	d.say("\nPress Ctrl-C to end; everything is thrown away.")
 	<-ctx.Done()
 	d.say("\nEnding …")
@@ -114,14 +124,6 @@ func (d *demo) reads(ctx context.Context, token string) error {
 	return expect(out, "Ada Lovelace", "(3 rows)")
 }
 
-func (d *demo) drops(ctx context.Context, token string) error {
-	out, err := d.psql(ctx, token, "DROP TABLE customers;", "SELECT count(*) AS still_there FROM customers;")
-	if err != nil {
-		return err
-	}
-	return expect(out, "ERROR:", "destructive SQL needs a DBA", "still_there", "(1 row)")
-}
-
 func expect(out string, wanted ...string) error {
 	for _, w := range wanted {
 		if !strings.Contains(out, w) {
@@ -141,20 +143,20 @@ type hit struct {
 	Link      string `json:"link"`
 }
 
-// searches waits until both statements can be found, and opens the link of the refused one.
+// searches waits until both statements can be found, and opens the link of the one that was held.
 func (d *demo) searches(ctx context.Context, _ string) error {
 	query := "customers who:" + alice + " field:command"
 	d.say("   $ sallyport search '%s'", query)
-	var denied, allowed *hit
-	for denied == nil || allowed == nil {
+	var held, allowed *hit
+	for held == nil || allowed == nil {
 		hits, err := d.search(ctx, query)
 		if err != nil {
 			return err
 		}
 		for _, h := range hits {
 			switch h.Verdict {
-			case "deny":
-				denied = &h
+			case "hold":
+				held = &h
 			case "allow":
 				allowed = &h
 			}
@@ -164,8 +166,8 @@ func (d *demo) searches(ctx context.Context, _ string) error {
 		}
 	}
 	d.say("   allowed: http://%s%s", d.server.Address("web"), allowed.Link)
-	d.say("   refused: http://%s%s", d.server.Address("web"), denied.Link)
-	return d.replays(ctx, denied)
+	d.say("   held:    http://%s%s", d.server.Address("web"), held.Link)
+	return d.replays(ctx, held)
 }
 
 func (d *demo) search(ctx context.Context, query string) ([]hit, error) {
@@ -191,11 +193,11 @@ func (d *demo) replays(ctx context.Context, h *hit) error {
 	var answer struct {
 		Entries []json.RawMessage `json:"entries"`
 	}
-	q := url.Values{"from": {fmt.Sprint(h.Number)}, "limit": {"3"}}
+	q := url.Values{"from": {fmt.Sprint(h.Number)}, "limit": {"6"}}
 	if err := d.client.Do(ctx, "GET", "/sessions/"+h.Session+"/entries", q, nil, &answer); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	return expect(string(bytes.Join(rawBytes(answer.Entries), nil)), "DROP TABLE customers", `"deny"`, "no-destructive-sql")
+	return expect(string(bytes.Join(rawBytes(answer.Entries), nil)), "DROP TABLE customers", `"hold"`, "hold-destructive-sql", `"denied"`, bob)
 }
 
 func rawBytes(raw []json.RawMessage) [][]byte {
@@ -229,8 +231,8 @@ func (d *demo) proves(ctx context.Context, _ string) error {
 		n++
 		d.say("   session %s: %d entries, whole", r.Session, r.Entries)
 	}
-	if n < 2 {
-		return fmt.Errorf("%d sessions were proven, want 2", n)
+	if n < 3 {
+		return fmt.Errorf("%d sessions were proven, want 3", n)
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 		Revision: func() schemas.Revision { return m.registry.Snapshot().Revision },
 		Logger:   m.logger, Now: time.Now,
 		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
+		Held: m.config.Limits.Held, HeldPerSession: m.config.Limits.HeldPerSession, HoldNotice: m.config.Limits.HoldNotice,
 	})
 	if err != nil {
 		return err

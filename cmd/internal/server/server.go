@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sallyport/approvals"
 	"sallyport/cmd/internal/api"
 	"sallyport/cmd/internal/config"
 	"sallyport/enforcer"
@@ -45,6 +46,7 @@ type Main struct {
 	applier   api.Applier
 	listeners map[string]net.Listener // by service; bound before anything runs
 	read      *readSide               // nil: not in this process
+	approvals *approvals.Service      // nil: not in this process
 	judging   chan struct{}           // closed once this process's enforcer answers
 	ready     chan struct{}
 	serving   atomic.Bool
@@ -129,6 +131,9 @@ func (m *Main) open(ctx context.Context) error {
 	m.login = login.New(login.Config{Registry: m.registry, Now: time.Now})
 	m.access = api.NewAccess(m.log, m.registry, c.Limits.Verdict)
 	m.applier = api.Applier{Registry: m.registry, Check: enforcer.CheckPolicy}
+	if err := m.openApprovals(); err != nil {
+		return err
+	}
 	if m.services.Replay || m.services.Search {
 		if m.read, err = m.openRead(ctx); err != nil {
 			return err
@@ -167,6 +172,7 @@ func (m *Main) startServices(g *errgroup.Group, ctx context.Context) {
 	if m.services.Enforcer {
 		g.Go(func() error { return named("enforcer", m.runEnforcer(ctx)) })
 	}
+	m.startApprovals(g, ctx)
 	if m.read != nil {
 		m.read.start(g, ctx)
 	}
@@ -208,6 +214,13 @@ func (m *Main) serve(ctx context.Context, g *errgroup.Group) error {
 	if m.services.Enforcer {
 		select {
 		case <-m.judging:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if m.services.Approvals {
+		select {
+		case <-m.approvals.Answering():
 		case <-ctx.Done():
 			return nil
 		}

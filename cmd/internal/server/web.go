@@ -31,7 +31,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), App: web.Handler(),
-	}, m.read.mount)
+	}, m.mount)
 	socket, err := m.listenSocket()
 	if err != nil {
 		return err
@@ -63,6 +63,14 @@ func withProfiles(next http.Handler) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// mount adds what the services of this process answer.
+func (m *Main) mount(mux *http.ServeMux) {
+	m.read.mount(mux)
+	if m.approvals != nil {
+		m.approvals.Mount(mux)
+	}
 }
 
 // mount adds what the read side answers.

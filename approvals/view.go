@@ -1,0 +1,209 @@
+package approvals
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"sallyport/schemas"
+	"sallyport/schemas/approval"
+	"sallyport/schemas/values"
+)
+
+// Approval is a request as the API shows it.
+type Approval struct {
+	ID            string      `json:"id"`
+	Status        string      `json:"status"` // pending, approved, denied, expired, withdrawn, used
+	Principal     string      `json:"principal"`
+	PrincipalKind string      `json:"principal_kind"` // user, agent
+	Groups        []string    `json:"groups"`
+	Run           string      `json:"run"`
+	RunAgent      string      `json:"run_agent"`
+	Starter       string      `json:"starter"` // who started the agent, if known
+	Target        string      `json:"target"`
+	Protocol      string      `json:"protocol"`
+	Database      string      `json:"database"`
+	ClientAddress string      `json:"client_address"`
+	Session       string      `json:"session"`
+	Command       uint64      `json:"command"` // number of its entry in the session
+	Link          string      `json:"link"`
+	CommandKind   string      `json:"command_kind"` // query, execute
+	Text          string      `json:"text"`         // whole; secrets are markers
+	Parameters    []Parameter `json:"parameters"`
+	SQL           *SQL        `json:"sql"`
+	Digest        string      `json:"digest"` // keyed, of the exact payload
+	Revision      string      `json:"revision"`
+	Reasons       []Reason    `json:"reasons"`
+	Need          []Rule      `json:"need"`    // every one must be satisfied
+	Missing       []string    `json:"missing"` // policies whose rule is not satisfied yet
+	Reviews       []Review    `json:"reviews"`
+	Similar       Similar     `json:"similar"` // what became of requests that do the same to the same
+	Requested     time.Time   `json:"requested"`
+	Expires       time.Time   `json:"expires"`
+	Decided       *time.Time  `json:"decided"`
+	Used          *time.Time  `json:"used"`
+	By            []string    `json:"by"`
+	Reason        string      `json:"reason"`
+	// MayReview says whether the asker may; WhyNot says why not.
+	MayReview bool   `json:"may_review"`
+	WhyNot    string `json:"why_not"`
+}
+
+// Parameter is a bound value.
+type Parameter struct {
+	Text   *string `json:"text"` // null: it is null, or secret
+	Null   bool    `json:"null"`
+	Binary bool    `json:"binary"`
+	Type   uint32  `json:"type"`
+	Size   uint64  `json:"size"`
+	Marker string  `json:"marker"` // why it is not shown
+}
+
+// SQL is what the enforcer made of the text.
+type SQL struct {
+	Kinds           []string `json:"kinds"`
+	Reads           []string `json:"reads"`
+	Writes          []string `json:"writes"`
+	Functions       []string `json:"functions"`
+	Statements      uint32   `json:"statements"`
+	UnfilteredWrite bool     `json:"unfiltered_write"`
+	Opaque          bool     `json:"opaque"`
+	Unparsed        bool     `json:"unparsed"`
+}
+
+// Reason is a policy that held the command.
+type Reason struct {
+	Policy  string `json:"policy"`
+	Message string `json:"message"`
+}
+
+// Rule is what one policy asks for.
+type Rule struct {
+	Policy         string      `json:"policy"`
+	Message        string      `json:"message"`
+	Any            []Reviewers `json:"any"` // one of these suffices
+	All            []Reviewers `json:"all"` // each of these is needed
+	ReasonRequired bool        `json:"reason_required"`
+	Automatic      bool        `json:"automatic"` // the policy itself consents
+	Satisfied      bool        `json:"satisfied"`
+}
+
+// Reviewers is a number of people out of groups.
+type Reviewers struct {
+	Groups []string `json:"groups"`
+	Count  uint32   `json:"count"`
+}
+
+// Review is what one person said.
+type Review struct {
+	By       string    `json:"by"`
+	Decision string    `json:"decision"` // approve, deny
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
+}
+
+// Similar counts requests that do the same to the same target.
+type Similar struct {
+	Approved int `json:"approved"`
+	Denied   int `json:"denied"`
+}
+
+// view is a request as the sender of ctx sees it.
+func (s *Service) view(ctx context.Context, state approval.State) *Approval {
+	a := state.Ask
+	v := &Approval{
+		ID: state.ID, Status: string(state.Status), Principal: a.GetPrincipal().GetName(), PrincipalKind: kindName(a.GetPrincipal().GetKind()),
+		Groups: list(a.GetPrincipal().GetGroups()), Run: a.GetRun().GetId(), RunAgent: a.GetRun().GetAgent(), Starter: a.GetStarter(),
+		Target: a.GetTarget(), Protocol: a.GetProtocol(), Database: a.GetDatabase(), ClientAddress: a.GetClientAddress(),
+		Session: a.GetSession(), Command: a.GetCommand(), Link: s.link(state.ID), CommandKind: commandKind(a.GetKind()),
+		Text: a.GetText(), Parameters: parameters(a.GetParameters()), SQL: sqlOf(a.GetSql()), Digest: hex.EncodeToString(a.GetDigest()),
+		Revision: a.GetRevision(), Reasons: []Reason{}, Need: []Rule{}, Missing: []string{}, Reviews: []Review{},
+		Similar:   Similar(s.book.like(state)),
+		Requested: state.Requested.UTC(), Expires: state.Expires.UTC(), Decided: moment(state.Decided), Used: moment(state.Used),
+		By: list(state.By), Reason: state.Reason,
+	}
+	for _, r := range a.GetReasons() {
+		v.Reasons = append(v.Reasons, Reason{Policy: r.GetPolicy(), Message: r.GetMessage()})
+	}
+	missing := make(map[*schemas.ApprovalRule]bool)
+	for _, r := range state.Missing() {
+		missing[r] = true
+		v.Missing = append(v.Missing, r.GetPolicy())
+	}
+	for _, r := range a.GetNeed().GetRules() {
+		v.Need = append(v.Need, Rule{Policy: r.GetPolicy(), Message: r.GetMessage(), Any: groups(r.GetAny()), All: groups(r.GetAll()),
+			ReasonRequired: r.GetReasonRequired(), Automatic: r.GetAutomatic(), Satisfied: !missing[r]})
+	}
+	for _, r := range state.Reviews {
+		v.Reviews = append(v.Reviews, Review{By: r.Reviewer.GetName(), Decision: r.Decision, Reason: r.Reason, At: r.At.UTC()})
+	}
+	v.MayReview, v.WhyNot = s.mayReview(ctx, state)
+	return v
+}
+
+func (s *Service) mayReview(ctx context.Context, state approval.State) (bool, string) {
+	who := s.c.Who(ctx)
+	if who.Anonymous {
+		return false, "a review needs the reviewer's own token"
+	}
+	if err := s.c.Authorizer.Authorize(ctx, "review", state.Ask.GetTarget()); err != nil {
+		return false, schemas.Shown(err).Message
+	}
+	if err := state.May(who.Principal, who.Run, approval.Deny, "-"); err != nil {
+		return false, schemas.Shown(err).Message
+	}
+	return true, ""
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func list(names []string) []string { return append([]string{}, names...) }
+
+func groups(rs []*schemas.ApprovalReviewers) []Reviewers {
+	out := []Reviewers{}
+	for _, r := range rs {
+		out = append(out, Reviewers{Groups: list(r.GetGroups()), Count: max(r.GetCount(), 1)})
+	}
+	return out
+}
+
+func kindName(k schemas.PrincipalKind) string {
+	if k == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
+		return "agent"
+	}
+	return "user"
+}
+
+func commandKind(k schemas.CommandKind) string {
+	if k == schemas.CommandKind_COMMAND_KIND_EXECUTE {
+		return "execute"
+	}
+	return "query"
+}
+
+func parameters(vs []*schemas.Value) []Parameter {
+	out := []Parameter{}
+	for _, v := range vs {
+		p := Parameter{Null: v.GetNull(), Binary: v.GetBinary(), Type: v.GetType(), Size: v.GetSize(), Marker: v.GetMarker()}
+		if !p.Null && p.Marker == "" {
+			text := values.Text(p.Type, p.Binary, v.GetData())
+			p.Text = &text
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func sqlOf(f *schemas.SqlFacts) *SQL {
+	if f == nil {
+		return nil
+	}
+	return &SQL{Kinds: list(f.GetKinds()), Reads: list(f.GetReads()), Writes: list(f.GetWrites()), Functions: list(f.GetFunctions()),
+		Statements: f.GetStatements(), UnfilteredWrite: f.GetUnfilteredWrite(), Opaque: f.GetOpaque(), Unparsed: f.GetUnparsed()}
+}

@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"sallyport/approvals"
+	"sallyport/cmd/internal/client"
+)
+
+// approvalCommands are the client's, and the service's under the same name.
+func (a *app) approvalCommands() []*cobra.Command {
+	top := &cobra.Command{
+		Use: "approvals", Short: "List, show, approve and deny what is held; alone: run the service", Args: exactly(0),
+		Long: "List, show, approve and deny what is held. A review needs your own token, in SALLYPORT_TOKEN.\n" +
+			"Without a command: run the approvals service against an external log.",
+		RunE: func(c *cobra.Command, _ []string) error { return a.alone(c.Context(), "approvals") },
+	}
+	top.AddCommand(a.listApprovals(), a.showApproval(),
+		a.review("approve", "Let a held command run"), a.review("deny", "Refuse a held command"))
+	return []*cobra.Command{top}
+}
+
+// reviewer returns how to reach the server as whom SALLYPORT_TOKEN proves, if it is set.
+func (a *app) reviewer() (*client.Client, error) {
+	server, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	if token := a.Env("SALLYPORT_TOKEN"); token != "" {
+		server = server.As(token)
+	}
+	return server, nil
+}
+
+func (a *app) listApprovals() *cobra.Command {
+	command := &cobra.Command{Use: "list", Short: "List requests, the newest first", Args: exactly(0)}
+	asJSON := command.Flags().Bool("json", false, "print one object a line")
+	status := command.Flags().String("status", "pending", "`STATUS`: pending, approved, denied, expired, withdrawn, used, all")
+	target := command.Flags().String("target", "", "only for this `TARGET`")
+	limit := command.Flags().Int("limit", 100, "how many")
+	command.RunE = func(c *cobra.Command, _ []string) error {
+		server, err := a.reviewer()
+		if err != nil {
+			return err
+		}
+		q := url.Values{"status": {*status}, "target": {*target}, "limit": {strconv.Itoa(*limit)}}
+		var answer struct {
+			Approvals []json.RawMessage `json:"approvals"`
+		}
+		if err := server.Do(c.Context(), "GET", "/approvals", q, nil, &answer); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printLines(a.Out, answer.Approvals)
+		}
+		return printApprovals(a.Out, answer.Approvals)
+	}
+	return command
+}
+
+func printApprovals(out io.Writer, raw []json.RawMessage) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "REQUEST\tWHO\tTARGET\tSTATUS\tEXPIRES\tWHAT")
+	for _, one := range raw {
+		var v approvals.Approval
+		if err := json.Unmarshal(one, &v); err != nil {
+			return fmt.Errorf("read the server's answer: %w", err)
+		}
+		what := []rune(printable(strings.Join(strings.Fields(v.Text), " ")))
+		if len(what) > 60 {
+			what = append(what[:59], '…')
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, printable(v.Principal), v.Target, v.Status, v.Expires.Local().Format(time.DateTime), string(what))
+	}
+	return w.Flush()
+}
+
+func (a *app) showApproval() *cobra.Command {
+	command := &cobra.Command{Use: "show REQUEST", Short: "Show a request whole", Args: exactly(1)}
+	asJSON := command.Flags().Bool("json", false, "print one JSON object")
+	command.RunE = func(c *cobra.Command, args []string) error {
+		server, err := a.reviewer()
+		if err != nil {
+			return err
+		}
+		var raw json.RawMessage
+		if err := server.Do(c.Context(), "GET", "/approvals/"+url.PathEscape(args[0]), nil, nil, &raw); err != nil {
+			return err
+		}
+		return a.printApproval(raw, *asJSON)
+	}
+	return command
+}
+
+func (a *app) review(decision, short string) *cobra.Command {
+	command := &cobra.Command{Use: decision + " REQUEST", Short: short, Args: exactly(1)}
+	asJSON := command.Flags().Bool("json", false, "print one JSON object")
+	reason := command.Flags().String("reason", "", "`WHY`, for whoever asked and for the record")
+	command.RunE = func(c *cobra.Command, args []string) error {
+		server, err := a.reviewer()
+		if err != nil {
+			return err
+		}
+		var raw json.RawMessage
+		in := approvals.NewReview{Decision: decision, Reason: *reason}
+		if err := server.Do(c.Context(), "POST", "/approvals/"+url.PathEscape(args[0])+"/reviews", nil, in, &raw); err != nil {
+			return err
+		}
+		if *asJSON {
+			return a.printApproval(raw, true)
+		}
+		var v approvals.Approval
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fmt.Errorf("read the server's answer: %w", err)
+		}
+		line := v.ID + " is " + v.Status
+		if len(v.Missing) > 0 {
+			line += ": others are still needed, for " + strings.Join(v.Missing, ", ")
+		}
+		_, err = fmt.Fprintln(a.Out, line)
+		return err
+	}
+	return command
+}
+
+// printApproval prints a request, as one JSON object or for people.
+func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
+	if asJSON {
+		return printLines(a.Out, []json.RawMessage{raw})
+	}
+	var v approvals.Approval
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
+		}
+	}
+	row("request", v.ID)
+	row("status", strings.TrimSpace(v.Status+" "+strings.Join(v.By, ", ")))
+	row("reason", v.Reason)
+	row("who", v.Principal+" ("+v.PrincipalKind+", "+strings.Join(v.Groups, ", ")+") from "+v.ClientAddress)
+	row("run", strings.TrimSpace(v.Run+" "+v.Starter))
+	row("target", v.Target+"/"+v.Database)
+	row("session", v.Session+" command "+strconv.FormatUint(v.Command, 10))
+	row("requested", v.Requested.Local().Format(time.DateTime))
+	row("expires", v.Expires.Local().Format(time.DateTime))
+	for _, r := range v.Need {
+		row("needs", need(r))
+	}
+	for _, r := range v.Reviews {
+		row(r.Decision, strings.TrimSpace(r.By+" "+r.Reason))
+	}
+	row("similar", fmt.Sprintf("%d approved, %d denied before", v.Similar.Approved, v.Similar.Denied))
+	if v.WhyNot != "" {
+		row("you", v.WhyNot)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Out, "\n%s\n", printable(v.Text))
+	for i, p := range v.Parameters {
+		value := p.Marker
+		switch {
+		case p.Null:
+			value = "NULL"
+		case p.Text != nil:
+			value = strconv.Quote(*p.Text)
+		}
+		fmt.Fprintf(a.Out, "$%d = %s\n", i+1, value)
+	}
+	return nil
+}
+
+func need(r approvals.Rule) string {
+	var parts []string
+	for _, g := range r.All {
+		parts = append(parts, fmt.Sprintf("%d of %s", g.Count, strings.Join(g.Groups, " or ")))
+	}
+	var any []string
+	for _, g := range r.Any {
+		any = append(any, fmt.Sprintf("%d of %s", g.Count, strings.Join(g.Groups, " or ")))
+	}
+	if len(any) > 0 {
+		parts = append(parts, strings.Join(any, ", or "))
+	}
+	who := strings.Join(parts, ", and ")
+	switch {
+	case r.Automatic:
+		who = "nobody"
+	case who == "":
+		who = "anybody who may review"
+	}
+	done := ""
+	if r.Satisfied {
+		done = " (satisfied)"
+	}
+	return r.Policy + ": " + who + done
+}
+
+// printable keeps what others wrote from steering the terminal, or from looking like something else.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, s)
+}

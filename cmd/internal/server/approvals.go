@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sallyport/approvals"
+	"sallyport/cmd/internal/api"
+	"sallyport/schemas"
+)
+
+// openApprovals makes the approvals service, where gateways or reviewers are served.
+func (m *Main) openApprovals() error {
+	if !m.services.Approvals && !m.services.Replay {
+		return nil
+	}
+	var err error
+	m.approvals, err = approvals.New(approvals.Config{
+		Log: m.log, Authorizer: m.access, Who: reviewer, Starter: m.starter, PublicURL: m.publicURL(),
+		Lifetime: m.config.Limits.Approval, Logger: m.logger, Now: time.Now,
+	})
+	return err
+}
+
+func (m *Main) startApprovals(g *errgroup.Group, ctx context.Context) {
+	if m.approvals == nil {
+		return
+	}
+	g.Go(func() error { return named("approvals", m.approvals.Run(ctx)) })
+	if m.services.Approvals {
+		g.Go(func() error {
+			if err := m.registry.Ready(ctx); err != nil { // it says who started an agent
+				return nil
+			}
+			return named("approvals", m.approvals.Serve(ctx))
+		})
+	}
+}
+
+// reviewer is who sends a request.
+func reviewer(ctx context.Context) approvals.Reviewer {
+	id := api.Who(ctx)
+	return approvals.Reviewer{Principal: id.Principal, Run: id.Run, Anonymous: id.Administrator}
+}
+
+// starter is the person who made a token. The administrator is nobody in particular.
+func (m *Main) starter(id schemas.TokenID) string {
+	if by := m.registry.Snapshot().Maker(id); by != api.NameAdministrator {
+		return by
+	}
+	return ""
+}

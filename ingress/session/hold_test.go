@@ -1,0 +1,352 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sallyport/approvals"
+	"sallyport/ingress/session"
+	"sallyport/ingress/sessiontest"
+	"sallyport/schemas"
+	"sallyport/schemas/approval"
+	"sallyport/schemas/journal"
+	"sallyport/schemas/journal/journaltest"
+	"sallyport/schemas/resources"
+)
+
+type reviewerKey struct{}
+
+type everything struct{}
+
+func (everything) Authorize(context.Context, string, string) error { return nil }
+
+// replica is an approvals service that can be killed and started anew.
+type replica struct {
+	log  *journal.Log
+	s    *approvals.Service
+	stop func()
+}
+
+func (r *replica) start(t testing.TB) {
+	s, err := approvals.New(approvals.Config{Log: r.log, Each: 10_000, Authorizer: everything{}, Settle: time.Second,
+		Who: func(ctx context.Context) approvals.Reviewer {
+			name, _ := ctx.Value(reviewerKey{}).(string)
+			return approvals.Reviewer{Principal: &schemas.Principal{Name: name, Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER, Groups: []string{"dba"}}}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = s.Run(ctx) }) // what it fails with shows in what becomes of the requests
+	running.Go(func() { _ = s.Serve(ctx) })
+	r.s, r.stop = s, func() { cancel(); running.Wait() }
+}
+
+func as(name string) context.Context {
+	return context.WithValue(context.Background(), reviewerKey{}, name)
+}
+
+// waiter is one command that is held.
+type waiter struct {
+	session *session.Session
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+
+	mu      sync.Mutex
+	id      string // of the request, once told
+	allowed bool
+	err     error
+}
+
+func (w *waiter) approval() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.id
+}
+
+// hold runs a command that needs one person, and waits for lifetime at most.
+func holdCommand(t testing.TB, e *sessiontest.Env, lifetime time.Duration) *waiter {
+	r, err := e.Gateway.Find(context.Background(), alice(), "test", "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &waiter{done: make(chan struct{})}
+	if w.session, err = e.Gateway.Open(context.Background(), session.Request{Identity: alice(), Target: r, Protocol: "test", ClientAddress: "127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w.cancel = cancel
+	go func() {
+		defer close(w.done)
+		allowed, err := w.run(ctx, lifetime)
+		w.mu.Lock()
+		w.allowed, w.err = allowed, err
+		w.mu.Unlock()
+		_ = w.session.Close(context.Background(), session.End{Reason: session.ReasonClient})
+	}()
+	return w
+}
+
+func (w *waiter) run(ctx context.Context, lifetime time.Duration) (bool, error) {
+	c := session.Command{Kind: kind, Text: fmt.Sprintf("hold %d", lifetime)}
+	d, err := w.session.Decide(ctx, c.Kind, c.Text)
+	if err != nil {
+		return false, err
+	}
+	number, err := w.session.Command(ctx, c, d)
+	if err != nil {
+		return false, err
+	}
+	if err := w.session.Commit(ctx); err != nil {
+		return false, err
+	}
+	d, err = w.session.Hold(ctx, number, c, d, func(h session.Held) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.id = h.Approval
+	})
+	return err == nil && d.Allowed(), err
+}
+
+// holds is what answers verdicts: "hold N" needs one DBA within N nanoseconds.
+func holds(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
+	var lifetime int64
+	_, _ = fmt.Sscanf(a.Text, "hold %d", &lifetime)
+	need, _ := (&schemas.ApprovalNeed{Rules: []*schemas.ApprovalRule{{Policy: "p", Expires: lifetime,
+		Any: []*schemas.ApprovalReviewers{{Groups: []string{"dba"}, Count: 1}}}}}).MarshalVT()
+	return &schemas.VerdictAnswer{Outcome: schemas.Outcome_OUTCOME_HOLD, Approval: need, Reasons: []*schemas.Reason{{Policy: "p"}}}
+}
+
+// TestHoldsUnderFaults lets people ask, review, change their minds and leave, while services are
+// killed and started, and messages and acknowledgements are lost. Whatever happens, nothing runs
+// unapproved or twice, and nothing waits for ever.
+func TestHoldsUnderFaults(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	was := checks.String()
+	if was == "100" { // not asked for another number: each takes a second or two
+		_ = checks.Set("6")
+		defer func() { _ = checks.Set(was) }()
+	}
+	server := journaltest.Server(t)
+	open := func() (*journaltest.Proxy, *journal.Log) {
+		p := journaltest.NewProxy(t, server)
+		return p, journaltest.OpenConfig(t, journal.Config{URL: p.URL(), AckTimeout: time.Second})
+	}
+	gateway, gatewayLog := open()
+	e := sessiontest.NewOn(t, gatewayLog, "test", func(c *session.Config) { c.HoldGrace, c.AnswerTimeout = 200*time.Millisecond, time.Second })
+	e.Enforcer.Set("r", holds)
+	e.Targets.Put("orders", resources.Target{Protocol: "test", Credential: resources.Credential{Username: "app"}})
+	replicas := []*replica{{}, {}}
+	proxies := []*journaltest.Proxy{gateway}
+	for _, r := range replicas {
+		p, l := open()
+		proxies = append(proxies, p)
+		r.log = l
+		r.start(t)
+	}
+	defer func() {
+		for _, r := range replicas {
+			r.stop()
+		}
+	}()
+	for _, r := range replicas {
+		if err := r.s.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ran, not := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var waiters []*waiter
+		var running sync.WaitGroup
+		for range rapid.IntRange(10, 40).Draw(rt, "steps") {
+			pick := func() *waiter {
+				if len(waiters) == 0 {
+					return nil
+				}
+				return waiters[rapid.IntRange(0, len(waiters)-1).Draw(rt, "which")]
+			}
+			switch rapid.SampledFrom([]string{"hold", "hold", "hold", "review", "review", "review", "review", "leave", "kill", "restart", "lose", "rest"}).Draw(rt, "step") {
+			case "hold":
+				lifetime := time.Duration(rapid.SampledFrom([]int{100, 400, 1000, 60_000}).Draw(rt, "lifetime")) * time.Millisecond
+				waiters = append(waiters, holdCommand(t, e, lifetime))
+			case "review":
+				w, r := pick(), rapid.SampledFrom(replicas).Draw(rt, "replica")
+				who := rapid.SampledFrom([]string{"alice", "bob", "carol", "dave"}).Draw(rt, "who")
+				decision := rapid.SampledFrom([]string{approval.Approve, approval.Approve, approval.Deny}).Draw(rt, "decision")
+				if w == nil {
+					continue
+				}
+				s := r.s
+				running.Go(func() { // what it answers depends on who was first
+					for end := time.Now().Add(300 * time.Millisecond); w.approval() == "" && time.Now().Before(end); {
+						time.Sleep(time.Millisecond)
+					}
+					ctx, cancel := context.WithTimeout(as(who), 5*time.Second)
+					defer cancel()
+					_, _ = s.Review(ctx, w.approval(), decision, "")
+				})
+			case "leave":
+				if w := pick(); w != nil {
+					w.cancel(errors.New("left"))
+				}
+			case "kill":
+				if w := pick(); w != nil {
+					w.session.Stop(session.End{Reason: session.ReasonKilled, Message: "killed"})
+				}
+			case "restart":
+				r := rapid.SampledFrom(replicas).Draw(rt, "replica")
+				r.stop()
+				r.start(t)
+			case "lose":
+				p, n := rapid.SampledFrom(proxies).Draw(rt, "proxy"), rapid.IntRange(1, 3).Draw(rt, "messages")
+				if rapid.Bool().Draw(rt, "acknowledgements") {
+					p.LoseAcks("control.approval", n)
+				} else {
+					p.LoseAppends("control.approval", n)
+				}
+			case "rest":
+				time.Sleep(time.Duration(rapid.IntRange(1, 50).Draw(rt, "ms")) * time.Millisecond)
+			}
+		}
+		for _, p := range proxies {
+			p.LoseAcks("", 0)
+			p.LoseAppends("", 0)
+		}
+		running.Wait()
+		enough := time.After(1500 * time.Millisecond)
+		for _, w := range waiters {
+			select {
+			case <-w.done:
+			case <-enough:
+				enough = time.After(0)
+				w.cancel(errors.New("the test is over")) // of those that wait for a minute
+			}
+			select {
+			case <-w.done:
+			case <-time.After(20 * time.Second):
+				rt.Fatalf("request %s is stuck", w.approval())
+			}
+		}
+		judgeHolds(rt, gatewayLog, waiters)
+		for _, w := range waiters {
+			if w.allowed {
+				ran++
+			} else {
+				not++
+			}
+		}
+	})
+	if t.Logf("%d ran, %d did not", ran, not); ran == 0 || not == 0 {
+		t.Error("the steps show nothing")
+	}
+}
+
+// judgeHolds holds what ran against what is on the log, read by other means than the fold.
+func judgeHolds(t *rapid.T, l *journal.Log, waiters []*waiter) {
+	facts := map[string][]approval.Fact{}
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	err := l.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{"sallyport.control.approval.*"}}, func(ms []journal.Message, caughtUp bool) error {
+		for _, m := range ms {
+			c := new(schemas.Control)
+			if err := c.UnmarshalVT(m.Data); err != nil {
+				return err
+			}
+			id := approval.Ref(c).GetId()
+			facts[id] = append(facts[id], approval.Fact{Sequence: m.Sequence, Time: m.Time, Control: c})
+		}
+		if caughtUp {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	for _, w := range waiters {
+		id := w.approval()
+		if !w.allowed {
+			continue
+		}
+		var expires time.Time
+		approved, uses := false, 0
+		for _, f := range facts[id] {
+			if r := f.Control.GetApprovalRequested(); r != nil && expires.IsZero() {
+				expires = f.Time.Add(time.Duration(r.Lifetime))
+			}
+			if r := f.Control.GetApprovalReviewed(); r != nil && r.Reviewer.Name != "alice" && f.Time.Before(expires) {
+				if r.Decision == approval.Deny && uses == 0 {
+					t.Fatalf("request %s ran, though %s denied it", id, r.Reviewer.Name)
+				}
+				approved = approved || r.Decision == approval.Approve
+			}
+			if f.Control.GetApprovalWithdrawn() != nil && uses == 0 {
+				t.Fatalf("request %s ran after it was withdrawn", id)
+			}
+			if f.Control.GetApprovalUsed() != nil {
+				uses++
+				if !approved || !f.Time.Before(expires) {
+					t.Fatalf("request %s was used unapproved, or too late", id)
+				}
+			}
+		}
+		if uses != 1 {
+			t.Fatalf("request %s was used %d times", id, uses)
+		}
+	}
+}
+
+// BenchmarkHold is from a reviewer's click to the command's moving on, with 1,000 others pending.
+func BenchmarkHold(b *testing.B) {
+	l := journaltest.Open(b)
+	e := sessiontest.NewOn(b, l, "test")
+	e.Enforcer.Set("r", holds)
+	e.Targets.Put("orders", resources.Target{Protocol: "test", Credential: resources.Credential{Username: "app"}})
+	r := &replica{log: l}
+	r.start(b)
+	defer func() { r.stop() }()
+	<-r.s.Answering()
+	var others []*waiter
+	for range 1000 {
+		others = append(others, holdCommand(b, e, time.Hour))
+	}
+	ready := func(w *waiter) {
+		for w.approval() == "" {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for _, w := range others {
+		ready(w)
+	}
+	var took []time.Duration
+	for b.Loop() {
+		w := holdCommand(b, e, time.Hour)
+		ready(w)
+		began := time.Now()
+		if _, err := r.s.Review(as("bob"), w.approval(), approval.Approve, ""); err != nil {
+			b.Fatal(err)
+		}
+		<-w.done
+		took = append(took, time.Since(began))
+		if !w.allowed {
+			b.Fatal("refused")
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	for _, w := range others {
+		w.cancel(errors.New("the test is over"))
+		<-w.done
+	}
+}

@@ -1,0 +1,159 @@
+package approval
+
+import (
+	"slices"
+	"time"
+
+	"sallyport/schemas"
+)
+
+// Status is where a request stands.
+type Status string
+
+// The statuses. Pending and Approved go on; the others are final.
+const (
+	None      Status = "" // nothing is known of it
+	Pending   Status = "pending"
+	Approved  Status = "approved"
+	Denied    Status = "denied"
+	Expired   Status = "expired"
+	Withdrawn Status = "withdrawn"
+	Used      Status = "used"
+)
+
+// Live reports whether a fact may still change it.
+func (s Status) Live() bool { return s == Pending || s == Approved }
+
+// Decisions of a review.
+const (
+	Approve = "approve"
+	Deny    = "deny"
+)
+
+// Fact is a fact of CONTROL about a request.
+type Fact struct {
+	Sequence uint64
+	Time     time.Time // the stream's timestamp
+	Control  *schemas.Control
+}
+
+// Review is what one person last said.
+type Review struct {
+	ID       string
+	Reviewer *schemas.Principal
+	Decision string
+	Reason   string
+	At       time.Time
+}
+
+// State is what is known of a request. The zero value is one of which nothing is known. It is a
+// value: Fold never changes what an earlier State refers to.
+type State struct {
+	ID        string
+	Ask       *schemas.ApprovalAsk // nil: withdrawn before it was requested
+	Status    Status
+	Requested time.Time
+	Expires   time.Time
+	Reviews   []Review
+	By        []string  // who decided; policies for a consent that needs nobody
+	Reason    string    // of the decision
+	Decided   time.Time // approved, denied, expired or withdrawn
+	Used      time.Time
+	Use       string    // id of the use that counts
+	Sequence  uint64    // of the last fact about it
+	Seen      time.Time // its timestamp
+}
+
+// Ref returns which request a fact is about; nil when it is about none.
+func Ref(c *schemas.Control) *schemas.ApprovalRef {
+	switch k := c.GetKind().(type) {
+	case *schemas.Control_ApprovalRequested:
+		return k.ApprovalRequested.GetRequest()
+	case *schemas.Control_ApprovalReviewed:
+		return k.ApprovalReviewed.GetRequest()
+	case *schemas.Control_ApprovalDecided:
+		return k.ApprovalDecided.GetRequest()
+	case *schemas.Control_ApprovalWithdrawn:
+		return k.ApprovalWithdrawn.GetRequest()
+	case *schemas.Control_ApprovalUsed:
+		return k.ApprovalUsed.GetRequest()
+	}
+	return nil
+}
+
+// RefOf names the request that an ask makes.
+func RefOf(a *schemas.ApprovalAsk) *schemas.ApprovalRef {
+	return &schemas.ApprovalRef{Id: a.GetRequest(), Session: a.GetSession(), Command: a.GetCommand(), Target: a.GetTarget(), Protocol: a.GetProtocol()}
+}
+
+// Fold returns the state after f, which must be about this request and later than what was folded.
+func (s State) Fold(f Fact) State {
+	if f.Sequence <= s.Sequence {
+		return s
+	}
+	s.Sequence, s.Seen = f.Sequence, f.Time
+	if s.ID == "" {
+		s.ID = Ref(f.Control).GetId()
+	}
+	if s.Status.Live() && !f.Time.Before(s.Expires) {
+		s.Status, s.Reason, s.Decided, s.By = Expired, "nobody decided in time", s.Expires, nil
+		if len(s.Reviews) > 0 {
+			s.Reason = "it was not decided, or not used, in time"
+		}
+	}
+	switch k := f.Control.GetKind().(type) {
+	case *schemas.Control_ApprovalRequested:
+		return s.requested(k.ApprovalRequested, f.Time)
+	case *schemas.Control_ApprovalReviewed:
+		return s.reviewed(k.ApprovalReviewed, f.Time)
+	case *schemas.Control_ApprovalWithdrawn:
+		if s.Status == None || s.Status.Live() {
+			s.Status, s.Reason, s.Decided, s.By = Withdrawn, k.ApprovalWithdrawn.GetReason(), f.Time, nil
+		}
+	case *schemas.Control_ApprovalUsed:
+		if s.Status == Approved && slices.Equal(k.ApprovalUsed.GetDigest(), s.Ask.GetDigest()) {
+			s.Status, s.Used, s.Use = Used, f.Time, k.ApprovalUsed.GetId()
+		}
+	}
+	return s // ApprovalDecided only marks a moment, at which the request has expired or has not
+}
+
+func (s State) requested(r *schemas.ApprovalRequested, at time.Time) State {
+	if s.Status != None || s.Ask != nil {
+		return s
+	}
+	s.Ask, s.Requested, s.Expires = r.GetAsk(), at, at.Add(time.Duration(r.GetLifetime()))
+	s.Status = Pending
+	return s.weigh("", at)
+}
+
+func (s State) reviewed(r *schemas.ApprovalReviewed, at time.Time) State {
+	if s.May(r.GetReviewer(), r.GetRun(), r.GetDecision(), r.GetReason()) != nil {
+		return s
+	}
+	v := Review{ID: r.GetId(), Reviewer: r.GetReviewer(), Decision: r.GetDecision(), Reason: r.GetReason(), At: at}
+	others := slices.DeleteFunc(slices.Clone(s.Reviews), func(o Review) bool { return o.Reviewer.GetName() == v.Reviewer.GetName() })
+	s.Reviews = append(others, v)
+	if v.Decision == Deny {
+		s.Status, s.By, s.Reason, s.Decided = Denied, []string{v.Reviewer.GetName()}, v.Reason, at
+		return s
+	}
+	return s.weigh(v.Reason, at)
+}
+
+// weigh approves a pending request that has all it needs.
+func (s State) weigh(reason string, at time.Time) State {
+	if s.Status != Pending || !s.satisfied() {
+		return s
+	}
+	s.Status, s.Reason, s.Decided = Approved, reason, at
+	for _, v := range s.Reviews {
+		s.By = append(s.By[:len(s.By):len(s.By)], v.Reviewer.GetName())
+	}
+	if len(s.Reviews) == 0 {
+		for _, r := range s.Ask.GetNeed().GetRules() {
+			s.By = append(s.By[:len(s.By):len(s.By)], "policy "+r.GetPolicy())
+		}
+	}
+	return s
+}
