@@ -20,14 +20,16 @@ type Log struct {
 	logger *slog.Logger
 	server *embedded // nil: external
 
-	// Three connections, so that acknowledgements never queue behind the bulk that a reader takes.
-	write *wire // appends and their acknowledgements
+	// Several connections, so that acknowledgements never queue behind the bulk that a reader takes.
+	write *wire // leases and, to an external server, appends and their acknowledgements
 	ask   *wire // asks and answers
 	read  *wire // consumers, buckets and administration
 
+	pipe     *pipe    // appends to the embedded server; nil: external
+	appender appender // pipe or write
+
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
-	messages     messagePool
 
 	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
 
@@ -78,6 +80,14 @@ func (l *Log) open(ctx context.Context) error {
 			return err
 		}
 		*w.to = c
+	}
+	l.appender = l.write
+	if l.server != nil {
+		p, err := openPipe(l.server.server.InProcessConn, l.config.AckTimeout, l.logger)
+		if err != nil {
+			return err
+		}
+		l.pipe, l.appender = p, p
 	}
 	if err := l.createStreams(ctx); err != nil {
 		return err
@@ -141,6 +151,9 @@ func (l *Log) Close() error {
 			if w != nil {
 				w.close()
 			}
+		}
+		if l.pipe != nil {
+			l.pipe.close()
 		}
 		if l.server != nil {
 			l.err = l.server.stop()
