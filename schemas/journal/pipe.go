@@ -18,7 +18,7 @@ import (
 // the way there and back is what a session costs most. nats.go would write from a goroutine of its
 // own, look up subscriptions, and make a message of each acknowledgement; here the caller's own
 // goroutine writes, for others too if they have come meanwhile, and one goroutine reads and
-// wakes the caller with the sequence. That takes a fifth off a commit's processor time.
+// wakes the caller with the sequence. That takes an eighth off a commit's processor time, and a third off its latency.
 //
 // When the connection breaks, everybody who waits is told so, and it is made anew; who
 // appends knows what to do with an append that may or may not be stored.

@@ -28,6 +28,7 @@ type tail struct {
 	portion  int           // messages asked for at once
 	linger   time.Duration // how long a new message waits for others; 0: not at all
 	behind   bool          // there is more than was taken: with linger, take it at once
+	reading  time.Duration // with linger, what the last portion took
 
 	consumer string
 	sub      *nats.Subscription
