@@ -45,11 +45,20 @@ func (a *addition) digest() [sha256.Size]byte {
 	return a.hash
 }
 
-// append stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
+// append stores a, and returns its sequence, as insist does.
+func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
+	sequence, err := l.insist(ctx, a)
+	if err == nil && a.stream == schemas.Facts {
+		l.recent.keep(sequence, a.subject, a.data, l.config.Now)
+	}
+	return sequence, err
+}
+
+// insist stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
 // acknowledgements and connections: before it sends again, it looks whether the message that
 // follows the expected predecessor is a itself (stored, the acknowledgement was lost), another
 // (ErrConflict), or none. When ctx ends, the message may have been stored.
-func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
+func (l *Log) insist(ctx context.Context, a *addition) (uint64, error) {
 	deadline := l.elapsed() + l.config.AckTimeout
 	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		seq, err := l.try(ctx, a, l.attempt(deadline))

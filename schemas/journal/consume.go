@@ -21,6 +21,9 @@ type ConsumeConfig struct {
 	// the time that is spent on reading and handling (all of it up to 200 appends a second, a tenth
 	// at 1,800, a fiftieth at 10,000), but every 10 s there is a turn. It catches up when they rest.
 	Background bool
+	// Recent takes facts that this process has just appended to an embedded log from memory, with the time of their acknowledgement instead of the stream's. It needs a Linger and
+	// no filter, serves one reader at a time, and changes nothing for others.
+	Recent bool
 }
 
 // Bounds of giving way.
@@ -40,6 +43,10 @@ func (l *Log) Consume(ctx context.Context, c ConsumeConfig, handle func(ms []Mes
 	t := l.tail(c.Stream, c.Subjects, c.From, max(c.Batch, 1))
 	t.linger = c.Linger
 	defer t.drop()
+	if c.Recent && c.Linger > 0 && c.Stream == schemas.Facts && len(c.Subjects) == 0 && l.server != nil && l.recent.join() {
+		t.own, t.behind = &l.recent, true
+		defer l.recent.leave()
+	}
 	for {
 		ms, caughtUp, err := t.take(ctx, t.portion)
 		if ctx.Err() != nil {

@@ -2,7 +2,6 @@ package journal_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -10,9 +9,17 @@ import (
 	"sallyport/schemas/journal"
 )
 
-// BenchmarkConsume measures what a projection pays for each message of FACTS before it looks at it.
-func BenchmarkConsume(b *testing.B) {
-	ctx := context.Background()
+// BenchmarkFollowed measures a commit together with what it costs to hand its message to a
+// projection that follows: none, one that reads from the server, one that takes from memory.
+func BenchmarkFollowed(b *testing.B) {
+	b.Run("by=none", func(b *testing.B) { benchmarkFollowed(b, nil) })
+	b.Run("by=reader", func(b *testing.B) { benchmarkFollowed(b, &journal.ConsumeConfig{}) })
+	b.Run("by=recent", func(b *testing.B) { benchmarkFollowed(b, &journal.ConsumeConfig{Recent: true}) })
+}
+
+func benchmarkFollowed(b *testing.B, c *journal.ConsumeConfig) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	l, err := journal.Open(ctx, journal.Config{Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
@@ -22,21 +29,26 @@ func BenchmarkConsume(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := commitMany(ctx, l.NewWriter(lease, schemas.NewSessionID()), b.N); err != nil {
-		b.Fatal(err)
+	done := make(chan error, 1)
+	if n := 0; c == nil {
+		done <- nil
+	} else {
+		c.Stream, c.Batch, c.Linger = schemas.Facts, 1024, 50*time.Millisecond
+		go func() {
+			done <- l.Consume(ctx, *c, func(ms []journal.Message, _ bool) error {
+				if n += len(ms); n >= b.N { // more when one was cut in two
+					cancel()
+				}
+				return nil
+			})
+		}()
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	all := errors.New("all")
-	n := 0
-	c := journal.ConsumeConfig{Stream: schemas.Facts, Batch: 1024, Linger: time.Millisecond}
-	err = l.Consume(ctx, c, func(ms []journal.Message, _ bool) error {
-		if n += len(ms); n >= b.N {
-			return all
-		}
-		return nil
-	})
-	if !errors.Is(err, all) {
+	if err := commitMany(context.Background(), l.NewWriter(lease, schemas.NewSessionID()), b.N); err != nil {
+		b.Fatal(err)
+	}
+	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
 }

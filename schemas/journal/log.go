@@ -31,6 +31,7 @@ type Log struct {
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
 
+	recent  recent        // facts that were appended last
 	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
 
 	start  time.Time     // zero of the monotonic clock
@@ -54,7 +55,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	}
 	l := &Log{
 		config: c, logger: c.Logger, start: time.Now(), done: make(chan struct{}), broken: make(chan error, 1),
-		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{},
+		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{}, recent: recent{moved: make(chan struct{}, 1)},
 	}
 	if err := l.open(ctx); err != nil {
 		_ = l.Close()
