@@ -153,7 +153,7 @@ func (s *Sessions) consume(ctx context.Context) error {
 	for ctx.Err() == nil {
 		running, cancel := context.WithCancel(ctx)
 		from := s.begin(cancel)
-		err := s.log.Consume(running, journal.ConsumeConfig{Stream: schemas.Facts, Subjects: []schemas.Subject{schemas.AllFacts}, From: from, Batch: 1024, Linger: linger}, func(ms []journal.Message, _ bool) error {
+		err := s.log.Consume(running, journal.ConsumeConfig{Stream: schemas.Facts, From: from, Batch: 1024, Linger: linger, Recent: true}, func(ms []journal.Message, _ bool) error {
 			return s.fold(running, ms)
 		})
 		restarted := running.Err() != nil

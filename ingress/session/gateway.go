@@ -31,7 +31,7 @@ type Config struct {
 	Now       func() time.Time
 
 	AnswerTimeout time.Duration // for verdicts and access; 2 s by default
-	CommitTimeout time.Duration // for the log to acknowledge a command; 15 s by default
+	CommitTimeout time.Duration // for the log to acknowledge frames; 15 s by default; for commands it is the log's own AckTimeout
 	CacheEntries  int           // verdicts remembered by a session; 256 by default
 	CacheBytes    int           // their texts; 256 KiB by default
 

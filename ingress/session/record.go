@@ -152,13 +152,13 @@ func (s *Session) pieces(ctx context.Context, data []byte, parameter uint32) (fi
 
 // Commit returns once everything recorded so far that is a fact is acknowledged: what the facts
 // are about may then be forwarded. It fails when the session must end, even if the log took all.
+// The log gives up by itself when it gets no acknowledgement: a deadline of the session's own
+// would cost every command a timer, five allocations and a select, together 1 µs.
 func (s *Session) Commit(ctx context.Context) error {
 	if !s.g.c.Lease.Valid() {
 		s.Stop(End{Reason: ReasonError, Message: "the gateway cannot renew its lease on the log: the session cannot be recorded, so it was ended"})
 		return s.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.g.c.CommitTimeout)
-	defer cancel()
 	if err := s.w.Commit(ctx); err != nil {
 		return s.fail(err)
 	}

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,49 +45,23 @@ func (a *addition) digest() [sha256.Size]byte {
 	return a.hash
 }
 
-// messagePool keeps the messages of additions without headers of their own.
-type messagePool struct{ pool sync.Pool }
-
-func (p *messagePool) get(a *addition) *nats.Msg {
-	last := strconv.FormatUint(a.last, 10)
-	if len(a.header) == 0 && !a.whole {
-		m, _ := p.pool.Get().(*nats.Msg)
-		if m == nil {
-			m = &nats.Msg{Header: nats.Header{headerLastOfSubject: {""}}}
-		}
-		m.Subject, m.Data = string(a.subject), a.data
-		m.Header[headerLastOfSubject][0] = last
-		return m
+// append stores a, and returns its sequence, as insist does.
+func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
+	sequence, err := l.insist(ctx, a)
+	if err == nil && a.stream == schemas.Facts {
+		l.recent.keep(sequence, a.subject, a.data, l.config.Now)
 	}
-	h := make(nats.Header, len(a.header)+1)
-	for k, v := range a.header {
-		h[k] = []string{v}
-	}
-	if a.whole {
-		h[headerLastOfStream] = []string{last}
-	} else {
-		h[headerLastOfSubject] = []string{last}
-	}
-	return &nats.Msg{Subject: string(a.subject), Header: h, Data: a.data}
+	return sequence, err
 }
 
-func (p *messagePool) put(a *addition, m *nats.Msg) {
-	if len(a.header) == 0 && !a.whole {
-		m.Data = nil
-		p.pool.Put(m)
-	}
-}
-
-// append stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
+// insist stores a, and returns its sequence. It tries for AckTimeout, whatever happens to
 // acknowledgements and connections: before it sends again, it looks whether the message that
 // follows the expected predecessor is a itself (stored, the acknowledgement was lost), another
 // (ErrConflict), or none. When ctx ends, the message may have been stored.
-func (l *Log) append(ctx context.Context, a *addition) (uint64, error) {
+func (l *Log) insist(ctx context.Context, a *addition) (uint64, error) {
 	deadline := l.elapsed() + l.config.AckTimeout
-	m := l.messages.get(a)
-	defer l.messages.put(a, m)
 	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		seq, err := l.try(ctx, a, m, l.attempt(deadline))
+		seq, err := l.try(ctx, a, l.attempt(deadline))
 		if err == nil || errors.Is(err, ErrConflict) || final(err) || ctx.Err() != nil {
 			return seq, err
 		}
@@ -118,19 +90,16 @@ func (l *Log) attempt(deadline time.Duration) time.Duration {
 	return max(min(l.config.AckTimeout/4, 2*time.Second, deadline-l.elapsed()), time.Millisecond)
 }
 
+// appender sends a once and returns the sequence that it is acknowledged with. An error that is
+// not an apiError says nothing of whether a is stored.
+type appender interface {
+	append(ctx context.Context, a *addition, timeout time.Duration) (sequence uint64, err error)
+}
+
 // try sends once. A refused condition is looked into here: it may be the trace of an earlier
 // attempt that was stored.
-func (l *Log) try(ctx context.Context, a *addition, m *nats.Msg, timeout time.Duration) (uint64, error) {
-	s, err := l.write.send(m)
-	if err != nil {
-		return 0, err
-	}
-	a.digest()
-	r, err := l.write.await(ctx, s, timeout)
-	if err != nil {
-		return 0, err
-	}
-	seq, err := parseAck(r.Data)
+func (l *Log) try(ctx context.Context, a *addition, timeout time.Duration) (uint64, error) {
+	seq, err := l.appender.append(ctx, a, timeout)
 	if !wrongLast(err) {
 		return seq, err
 	}
@@ -169,14 +138,8 @@ func (l *Log) lookup(ctx context.Context, a *addition) (seq uint64, found bool, 
 func parseAck(data []byte) (uint64, error) {
 	const key = `,"seq":`
 	if i := bytes.Index(data, []byte(key)); i > 0 && bytes.HasPrefix(data, []byte(`{"stream":`)) {
-		var seq uint64
-		for _, c := range data[i+len(key):] {
-			if c < '0' || c > '9' {
-				break
-			}
-			seq = seq*10 + uint64(c-'0')
-		}
-		if seq > 0 {
+		data := data[i+len(key):]
+		if seq, ok := parseNumber(data[:max(bytes.IndexAny(data, ",}"), 0)]); ok && seq > 0 {
 			return seq, nil
 		}
 	}

@@ -28,7 +28,7 @@ func startEmbedded(c Config) (*embedded, error) {
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "sallyport", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
-		MaxPayload: 1 << 20, // maxMessage, and room for headers
+		MaxPayload: maxPayload,
 		JetStream:  true, StoreDir: c.Dir,
 		// Without these the server takes a share of what is free now, and refuses its own store
 		// when the disk fills up later. The disk is the limit.

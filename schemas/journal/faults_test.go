@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,30 @@ func openFaulty(t *testing.T, change ...func(*journal.Config)) faulty {
 	return faulty{p, journaltest.OpenConfig(t, c), journaltest.OpenConfig(t, d)}
 }
 
+// openPiped is openFaulty with a log that appends as an embedded one does.
+func openPiped(t *testing.T, change ...func(*journal.Config)) faulty {
+	t.Helper()
+	f := openFaulty(t, change...)
+	err := f.log.AppendOver(func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(f.URL(), "nats://")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+type opener func(t *testing.T, change ...func(*journal.Config)) faulty
+
+// onBoth runs a test over both ways of appending.
+func onBoth(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Parallel()
+	for name, open := range map[string]opener{"client": openFaulty, "pipe": openPiped} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
+}
+
 func context30(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -39,8 +65,9 @@ func context30(t *testing.T) context.Context {
 }
 
 // TestFaultPairs loses appends, or only their acknowledgements: either way each is stored once.
-func TestFaultPairs(t *testing.T) {
-	t.Parallel()
+func TestFaultPairs(t *testing.T) { onBoth(t, faultPairs) }
+
+func faultPairs(t *testing.T, open opener) {
 	kinds := map[string]func(p *journaltest.Proxy, match string, n int){
 		"append lost":                       (*journaltest.Proxy).LoseAppends,
 		"append kept, acknowledgement lost": (*journaltest.Proxy).LoseAcks,
@@ -50,7 +77,7 @@ func TestFaultPairs(t *testing.T) {
 			for _, n := range []int{1, 2} {
 				t.Run(fmt.Sprintf("%s, %s, %d times", name, match, n), func(t *testing.T) {
 					t.Parallel()
-					f := openFaulty(t)
+					f := open(t)
 					w := journaltest.Start(t, f.log, "orders")
 					lose(f.Proxy, match, n)
 					for range 5 {
@@ -74,10 +101,11 @@ func TestFaultPairs(t *testing.T) {
 	}
 }
 
-func TestFaultPairsOfControlAndEvents(t *testing.T) {
-	t.Parallel()
+func TestFaultPairsOfControlAndEvents(t *testing.T) { onBoth(t, faultPairsOfControlAndEvents) }
+
+func faultPairsOfControlAndEvents(t *testing.T, open opener) {
 	ctx := context30(t)
-	f := openFaulty(t, func(c *journal.Config) { c.AckTimeout = time.Second })
+	f := open(t, func(c *journal.Config) { c.AckTimeout = time.Second })
 	for i := range uint64(4) {
 		if i < 2 {
 			f.LoseAppends("sallyport.", 1)
@@ -105,9 +133,10 @@ func TestFaultPairsOfControlAndEvents(t *testing.T) {
 }
 
 // TestNoAcknowledgement: a writer that gets none in time fails for good.
-func TestNoAcknowledgement(t *testing.T) {
-	t.Parallel()
-	f := openFaulty(t, func(c *journal.Config) { c.AckTimeout = 500 * time.Millisecond })
+func TestNoAcknowledgement(t *testing.T) { onBoth(t, noAcknowledgement) }
+
+func noAcknowledgement(t *testing.T, open opener) {
+	f := open(t, func(c *journal.Config) { c.AckTimeout = 500 * time.Millisecond })
 	w := journaltest.Start(t, f.log, "orders")
 	f.LoseAppends(".fact", 1<<30)
 	first := w.Commit(context30(t), journaltest.Command("SELECT 1"))
@@ -129,10 +158,11 @@ func TestNoAcknowledgement(t *testing.T) {
 }
 
 // TestConnectionsCut cuts every connection again and again under a writer, a reader and a consumer.
-func TestConnectionsCut(t *testing.T) {
-	t.Parallel()
+func TestConnectionsCut(t *testing.T) { onBoth(t, connectionsCut) }
+
+func connectionsCut(t *testing.T, open opener) {
 	ctx := context30(t)
-	f := openFaulty(t)
+	f := open(t)
 	w := journaltest.Start(t, f.log, "orders")
 	read := make(chan error, 2)
 	go func() {
@@ -181,10 +211,11 @@ func TestConnectionsCut(t *testing.T) {
 
 // TestPausedWriter: an append leaves the gateway, and arrives after the reaper has ended the
 // session. The writer is fenced.
-func TestPausedWriter(t *testing.T) {
-	t.Parallel()
+func TestPausedWriter(t *testing.T) { onBoth(t, pausedWriter) }
+
+func pausedWriter(t *testing.T, open opener) {
 	ctx, cancel := context.WithCancel(context30(t))
-	f := openFaulty(t, func(c *journal.Config) { c.LeaseTTL = time.Second })
+	f := open(t, func(c *journal.Config) { c.LeaseTTL = time.Second })
 	w := journaltest.Start(t, f.log, "orders")
 	f.Hold()
 	committed := make(chan error, 1)

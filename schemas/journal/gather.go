@@ -18,7 +18,9 @@ func (t *tail) gather(ctx context.Context, most int) (ms []Message, caughtUp boo
 				return nil, false, context.Cause(ctx)
 			}
 		}
+		began := t.log.elapsed()
 		ms, caughtUp, err = t.sweep(ctx, ms, most)
+		t.reading = t.log.elapsed() - began
 		if err != nil {
 			return nil, false, err
 		}

@@ -20,15 +20,18 @@ type Log struct {
 	logger *slog.Logger
 	server *embedded // nil: external
 
-	// Three connections, so that acknowledgements never queue behind the bulk that a reader takes.
-	write *wire // appends and their acknowledgements
+	// Several connections, so that acknowledgements never queue behind the bulk that a reader takes.
+	write *wire // leases and, to an external server, appends and their acknowledgements
 	ask   *wire // asks and answers
 	read  *wire // consumers, buckets and administration
 
+	pipe     *pipe    // appends to the embedded server; nil: external
+	appender appender // pipe or write
+
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
-	messages     messagePool
 
+	recent  recent        // facts that were appended last
 	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
 
 	start  time.Time     // zero of the monotonic clock
@@ -52,7 +55,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	}
 	l := &Log{
 		config: c, logger: c.Logger, start: time.Now(), done: make(chan struct{}), broken: make(chan error, 1),
-		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{},
+		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{}, recent: recent{moved: make(chan struct{}, 1)},
 	}
 	if err := l.open(ctx); err != nil {
 		_ = l.Close()
@@ -78,6 +81,14 @@ func (l *Log) open(ctx context.Context) error {
 			return err
 		}
 		*w.to = c
+	}
+	l.appender = l.write
+	if l.server != nil {
+		p, err := openPipe(l.server.server.InProcessConn, l.config.AckTimeout, l.logger)
+		if err != nil {
+			return err
+		}
+		l.pipe, l.appender = p, p
 	}
 	if err := l.createStreams(ctx); err != nil {
 		return err
@@ -141,6 +152,9 @@ func (l *Log) Close() error {
 			if w != nil {
 				w.close()
 			}
+		}
+		if l.pipe != nil {
+			l.pipe.close()
 		}
 		if l.server != nil {
 			l.err = l.server.stop()

@@ -28,6 +28,8 @@ type tail struct {
 	portion  int           // messages asked for at once
 	linger   time.Duration // how long a new message waits for others; 0: not at all
 	behind   bool          // there is more than was taken: with linger, take it at once
+	reading  time.Duration // with linger, what the last portion took
+	own      *recent       // with linger, what this process appended last; nil: everything is read
 
 	consumer string
 	sub      *nats.Subscription
@@ -64,7 +66,10 @@ func (l *Log) tail(s schemas.Stream, subjects []schemas.Subject, from uint64, po
 // reach what was the end of the stream (of what the filter lets through); it is true once without
 // messages when there is nothing at first.
 func (t *tail) take(ctx context.Context, most int) (ms []Message, caughtUp bool, err error) {
-	if t.linger > 0 {
+	switch {
+	case t.own != nil:
+		return t.gatherOwn(ctx, most)
+	case t.linger > 0:
 		return t.gather(ctx, most)
 	}
 	for {

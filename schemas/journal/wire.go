@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ type wire struct {
 	patience time.Duration // how long calls of JetStream's interface are tried
 
 	epoch atomic.Pointer[chan struct{}] // closed, and replaced, when the connection was made anew
+
+	messages messagePool
 
 	mu   sync.Mutex
 	free []*slot
@@ -177,6 +180,55 @@ func (w *wire) await(ctx context.Context, s *slot, timeout time.Duration) (*nats
 		s.timer.Stop()
 		w.give(s, false)
 		return nil, ErrClosed
+	}
+}
+
+// append sends a once, and waits for its acknowledgement.
+func (w *wire) append(ctx context.Context, a *addition, timeout time.Duration) (uint64, error) {
+	m := w.messages.get(a)
+	defer w.messages.put(a, m)
+	s, err := w.send(m)
+	if err != nil {
+		return 0, err
+	}
+	a.digest()
+	r, err := w.await(ctx, s, timeout)
+	if err != nil {
+		return 0, err
+	}
+	return parseAck(r.Data)
+}
+
+// messagePool keeps the messages of additions without headers of their own.
+type messagePool struct{ pool sync.Pool }
+
+func (p *messagePool) get(a *addition) *nats.Msg {
+	last := strconv.FormatUint(a.last, 10)
+	if len(a.header) == 0 && !a.whole {
+		m, _ := p.pool.Get().(*nats.Msg)
+		if m == nil {
+			m = &nats.Msg{Header: nats.Header{headerLastOfSubject: {""}}}
+		}
+		m.Subject, m.Data = string(a.subject), a.data
+		m.Header[headerLastOfSubject][0] = last
+		return m
+	}
+	h := make(nats.Header, len(a.header)+1)
+	for k, v := range a.header {
+		h[k] = []string{v}
+	}
+	if a.whole {
+		h[headerLastOfStream] = []string{last}
+	} else {
+		h[headerLastOfSubject] = []string{last}
+	}
+	return &nats.Msg{Subject: string(a.subject), Header: h, Data: a.data}
+}
+
+func (p *messagePool) put(a *addition, m *nats.Msg) {
+	if len(a.header) == 0 && !a.whole {
+		m.Data = nil
+		p.pool.Put(m)
 	}
 }
 

@@ -52,6 +52,9 @@ func run(ctx context.Context, c config) (err error) {
 		for _, w := range b.workloads() {
 			for i := range b.paths {
 				p := b.paths[(i+round)%len(b.paths)] // nobody is always first
+				if !w.runs(p) {
+					continue
+				}
 				value, err := w.run(ctx, p)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", w.name, p.name, err)

@@ -23,6 +23,9 @@ func report(w io.Writer, workloads []workload, results map[string]map[string][]f
 }
 
 func ratio(l workload, a, b []float64) string {
+	if len(a) == 0 || len(b) == 0 {
+		return "–"
+	}
 	r := median(a) / median(b)
 	if l.versus == direct {
 		return fmt.Sprintf("%.2f (%.2f of its speed)", r, 1/r)
@@ -31,6 +34,9 @@ func ratio(l workload, a, b []float64) string {
 }
 
 func spread(v []float64) string {
+	if len(v) == 0 {
+		return "–"
+	}
 	f := "%.0f (%.0f–%.0f)"
 	if median(v) < 10 {
 		f = "%.3f (%.3f–%.3f)"

@@ -47,7 +47,7 @@ const (
 
 func (b *bench) start(ctx context.Context) error {
 	var err error
-	if b.server, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256", Settings: []string{"max_connections = 200"}}); err != nil {
+	if b.server, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256", Settings: []string{"max_connections = 1200"}}); err != nil {
 		return err
 	}
 	p := path{name: direct, port: strconv.Itoa(b.server.Port), user: b.server.User, password: b.server.Password, database: "postgres"}

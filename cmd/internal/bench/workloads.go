@@ -7,19 +7,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// workload is one thing to measure. Its value is milliseconds, or transactions a second.
+// workload is one thing to measure. Its value is milliseconds, transactions a second, or KiB.
 type workload struct {
 	name   string
-	unit   string // "ms": less is better; "tps": more is
+	unit   string // "ms" and "KiB": less is better; "tps": more is
 	run    func(ctx context.Context, p path) (float64, error)
-	versus string // what the aim is measured against
+	versus string   // what the aim is measured against; empty: nothing
+	paths  []string // names of those that it runs on; empty: all
 }
 
+// workloads are all that is measured, in the order of a round. A new one is a line here.
 func (b *bench) workloads() []workload {
 	all := []workload{
 		b.pgbench("latency, 1 client, simple", "simple", 1),
@@ -28,15 +31,14 @@ func (b *bench) workloads() []workload {
 		b.pgbench("throughput, 8 clients, prepared", "prepared", 8),
 		b.bulk("100k rows, SELECT", "SELECT * FROM bulk"),
 		b.bulk("100k rows, COPY TO STDOUT", "COPY bulk TO STDOUT"),
+		b.idle("memory of an idle session", "disable"),
+		b.idle("memory of an idle session, TLS", "require"),
 	}
-	var some []workload
-	for _, w := range all {
-		if strings.Contains(w.name, b.only) {
-			some = append(some, w)
-		}
-	}
-	return some
+	return slices.DeleteFunc(all, func(w workload) bool { return !strings.Contains(w.name, b.only) })
 }
+
+// runs reports whether w is measured on that path.
+func (w workload) runs(p path) bool { return len(w.paths) == 0 || slices.Contains(w.paths, p.name) }
 
 var (
 	latency = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
