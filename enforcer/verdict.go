@@ -31,7 +31,7 @@ func (e *Enforcer) Verdict(ask *schemas.VerdictAsk) (answer *schemas.VerdictAnsw
 		return failed(fmt.Sprintf("this enforcer does not judge %q", ask.GetProtocol()))
 	}
 	s := e.current()
-	found := e.sql.Analyze(ask.GetText(), ask.GetState())
+	found := e.sql.Analyze(ask.GetText(), ask.GetState(), nil)
 	v := &judgement{
 		answer: &schemas.VerdictAnswer{
 			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_SHAPE,

@@ -2146,7 +2146,8 @@ type Attribute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Type          uint32                 `protobuf:"varint,3,opt,name=type,proto3" json:"type,omitempty"` // OID
+	Type          uint32                 `protobuf:"varint,3,opt,name=type,proto3" json:"type,omitempty"`            // OID
+	Generated     bool                   `protobuf:"varint,30,opt,name=generated,proto3" json:"generated,omitempty"` // COPY leaves it out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2202,6 +2203,13 @@ func (x *Attribute) GetType() uint32 {
 	return 0
 }
 
+func (x *Attribute) GetGenerated() bool {
+	if x != nil {
+		return x.Generated
+	}
+	return false
+}
+
 // Function is a row of pg_proc.
 type Function struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -2220,6 +2228,7 @@ type Function struct {
 	ArgumentModes   string                 `protobuf:"bytes,13,opt,name=argument_modes,json=argumentModes,proto3" json:"argument_modes,omitempty"` // a letter for each name: i, o, b, v, t; empty: all i
 	ResultType      uint32                 `protobuf:"varint,14,opt,name=result_type,json=resultType,proto3" json:"result_type,omitempty"`         // OID
 	ReturnsSet      bool                   `protobuf:"varint,15,opt,name=returns_set,json=returnsSet,proto3" json:"returns_set,omitempty"`
+	ResultRelation  uint32                 `protobuf:"varint,30,opt,name=result_relation,json=resultRelation,proto3" json:"result_relation,omitempty"` // OID of the relation whose row type it returns; 0: of none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2357,6 +2366,13 @@ func (x *Function) GetReturnsSet() bool {
 		return x.ReturnsSet
 	}
 	return false
+}
+
+func (x *Function) GetResultRelation() uint32 {
+	if x != nil {
+		return x.ResultRelation
+	}
+	return 0
 }
 
 // AccessAsk is sent on sallyport.ask.access.
@@ -2791,11 +2807,12 @@ const file_asks_proto_rawDesc = "" +
 	"\btriggers\x18\b \x03(\tR\btriggers\x12\x14\n" +
 	"\x05rules\x18\t \x01(\bR\x05rules\x12\x1c\n" +
 	"\ttemporary\x18\n" +
-	" \x01(\bR\ttemporary\"K\n" +
+	" \x01(\bR\ttemporary\"i\n" +
 	"\tAttribute\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x03 \x01(\rR\x04type\"\xcb\x03\n" +
+	"\x04type\x18\x03 \x01(\rR\x04type\x12\x1c\n" +
+	"\tgenerated\x18\x1e \x01(\bR\tgenerated\"\xf4\x03\n" +
 	"\bFunction\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\tR\x06schema\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2816,7 +2833,8 @@ const file_asks_proto_rawDesc = "" +
 	"\vresult_type\x18\x0e \x01(\rR\n" +
 	"resultType\x12\x1f\n" +
 	"\vreturns_set\x18\x0f \x01(\bR\n" +
-	"returnsSet\"\x9f\x01\n" +
+	"returnsSet\x12'\n" +
+	"\x0fresult_relation\x18\x1e \x01(\rR\x0eresultRelation\"\x9f\x01\n" +
 	"\tAccessAsk\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
 	"\x03run\x18\x02 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +

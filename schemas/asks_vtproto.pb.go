@@ -1885,6 +1885,18 @@ func (m *Attribute) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Generated {
+		i--
+		if m.Generated {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
+	}
 	if m.Type != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Type))
 		i--
@@ -1934,6 +1946,13 @@ func (m *Function) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ResultRelation != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ResultRelation))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
 	}
 	if m.ReturnsSet {
 		i--
@@ -3054,6 +3073,9 @@ func (m *Attribute) SizeVT() (n int) {
 	if m.Type != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Type))
 	}
+	if m.Generated {
+		n += 3
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -3121,6 +3143,9 @@ func (m *Function) SizeVT() (n int) {
 	}
 	if m.ReturnsSet {
 		n += 2
+	}
+	if m.ResultRelation != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.ResultRelation))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -8331,6 +8356,26 @@ func (m *Attribute) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generated", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Generated = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -8787,6 +8832,25 @@ func (m *Function) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.ReturnsSet = bool(v != 0)
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResultRelation", wireType)
+			}
+			m.ResultRelation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ResultRelation |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

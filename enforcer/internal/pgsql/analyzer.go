@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"sallyport/enforcer/internal/catalogue"
 	"sallyport/schemas"
 )
 
@@ -29,6 +30,7 @@ type Analysis struct {
 	Effects  []*schemas.StateEffect
 	Secrets  []*schemas.Span
 	CopiesIn bool
+	Before   []Before // what each statement finds; none when the text is not parsed
 	// ByShape says that every text that differs in its plain numbers only has the same facts,
 	// effects and no secrets, under the same state.
 	ByShape bool
@@ -52,15 +54,16 @@ func New(c Config) *Analyzer {
 }
 
 // Analyze finds the facts of text as a server in that state would understand it.
-func (a *Analyzer) Analyze(text string, state *schemas.SessionState) *Analysis {
+// The catalogue may be nil: then names alone tell what there is.
+func (a *Analyzer) Analyze(text string, state *schemas.SessionState, c *catalogue.Catalogue) *Analysis {
 	if state == nil {
 		state = &schemas.SessionState{}
 	}
-	key := cacheKey{text: text, state: signature(state)}
+	key := cacheKey{text: text, state: signature(state), catalogue: c.Digest()}
 	if found, ok := a.cache.get(key); ok {
 		return found
 	}
-	result, prepared := a.analyze(text, state)
+	result, prepared := a.analyze(text, state, c)
 	if !prepared { // what a prepared statement says is not part of the key
 		a.cache.put(key, result)
 	}
@@ -68,11 +71,11 @@ func (a *Analyzer) Analyze(text string, state *schemas.SessionState) *Analysis {
 }
 
 // analyze reports besides whether the state's prepared statements were looked at.
-func (a *Analyzer) analyze(text string, state *schemas.SessionState) (*Analysis, bool) {
+func (a *Analyzer) analyze(text string, state *schemas.SessionState, c *catalogue.Catalogue) (*Analysis, bool) {
 	if why := foreign(text, state); why != "" {
 		return unparsed(text, why), false
 	}
-	w := newWalker(a, text, state)
+	w := newWalker(a, text, state, c)
 	if err := w.run(text); err != nil {
 		return unparsed(text, err.Error()), w.usedPrepared
 	}
@@ -85,6 +88,10 @@ func signature(s *schemas.SessionState) string {
 	for _, part := range append([]string{s.User, s.Role, s.ClientEncoding}, s.SearchPath...) {
 		b.WriteString(part)
 		b.WriteByte(0)
+	}
+	for _, t := range s.Temporary {
+		b.WriteByte(3)
+		b.WriteString(strings.Join(append([]string{t.Name}, t.Columns...), "\x00"))
 	}
 	for _, flag := range []bool{s.SearchPathKnown, s.StandardConformingStrings, s.SearchPathChanged} {
 		if flag {
@@ -126,4 +133,14 @@ func (s set) sorted() []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// Before is what a statement of a text finds: what names mean, and what was prepared.
+type Before struct {
+	Path      []string // "$user" not expanded
+	Known     bool
+	User      string
+	Temporary []*schemas.Temporary
+	Prepared  map[string]string
+	Cursors   map[string]string
 }

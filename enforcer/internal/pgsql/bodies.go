@@ -35,7 +35,7 @@ func (w *walker) do(s *pgtypes.DoStmt) {
 func (w *walker) callProcedure(s *pgtypes.CallStmt) {
 	w.kind("CALL")
 	names := parts(s.Funccall.GetFuncname())
-	if n := len(names); n == 0 || n == 1 || names[0] != schemaCatalog {
+	if n := len(names); (n == 0 || n == 1 || names[0] != schemaCatalog) && !w.procedures(names) {
 		w.opaque = true
 		w.effect(&schemas.StateEffect{Kind: schemas.StateEffect_KIND_UNKNOWN})
 	}

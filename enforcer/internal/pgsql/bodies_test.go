@@ -30,7 +30,7 @@ func TestOrdinaryFunctionsAreNotOpaque(t *testing.T) {
 		"CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql RETURN a + 1":                                                                                                                                                                 "k=CREATE,CREATE_FUNCTION",
 		"CREATE FUNCTION f() RETURNS text LANGUAGE internal AS 'now'":                                                                                                                                                                    "k=CREATE,CREATE_FUNCTION f=pg_catalog.now",
 	} {
-		if got := short(a.Analyze(text, fresh()).Facts); got != want {
+		if got := short(a.Analyze(text, fresh(), nil).Facts); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 // cacheKey is everything that facts depend on. The whole text is the key, not a digest: no
 // collision can lend one text the facts of another.
-type cacheKey struct{ text, state string }
+type cacheKey struct{ text, state, catalogue string }
 
 type cacheEntry struct {
 	key   cacheKey
@@ -41,7 +41,7 @@ func (c *cache) get(k cacheKey) (*Analysis, bool) {
 
 // put keeps v unless it is so large that it would drive out much else.
 func (c *cache) put(k cacheKey, v *Analysis) {
-	size := 512 + 2*len(k.text) + len(k.state) + v.Facts.SizeVT()
+	size := 512 + 2*len(k.text) + len(k.state) + len(k.catalogue) + v.Facts.SizeVT()
 	if size > c.limit/16 {
 		return
 	}

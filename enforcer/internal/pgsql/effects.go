@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pgtypes "github.com/pganalyze/pg_query_go/v6"
@@ -14,6 +15,9 @@ func (w *walker) effect(e *schemas.StateEffect) {
 	w.exact = true
 	if w.planOnly {
 		return
+	}
+	if w.inside > 0 && e.Kind == schemas.StateEffect_KIND_SETTING && !slices.Contains(meaningful, e.Name) {
+		return // a function that exists sets something of its own
 	}
 	if w.nesting > 0 {
 		e = &schemas.StateEffect{Kind: schemas.StateEffect_KIND_UNKNOWN}
@@ -131,9 +135,13 @@ func settings(args []*pgtypes.Node) ([]string, bool) {
 
 func (w *walker) discard(s *pgtypes.DiscardStmt) {
 	w.kind("DISCARD")
+	if s.Target == pgtypes.DiscardMode_DISCARD_TEMP || s.Target == pgtypes.DiscardMode_DISCARD_ALL {
+		w.dropTemporary("")
+	}
 	if s.Target == pgtypes.DiscardMode_DISCARD_ALL {
 		w.effect(&schemas.StateEffect{Kind: schemas.StateEffect_KIND_RESET})
 		w.effect(&schemas.StateEffect{Kind: schemas.StateEffect_KIND_DEALLOCATE})
+		w.closed("")
 		clear(w.prepared)
 	}
 }

@@ -142,7 +142,7 @@ func TestFacts(t *testing.T) {
 		{"SELECT $1", "k=SELECT"},
 		{"SELECT 1; SELEC", "unparsed"},
 	} {
-		got := a.Analyze(c.text, fresh())
+		got := a.Analyze(c.text, fresh(), nil)
 		if s := short(got.Facts); s != c.want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.text, s, c.want)
 		}
@@ -166,7 +166,7 @@ func TestSearchPath(t *testing.T) {
 	} {
 		s := fresh()
 		s.SearchPath, s.Role = c.path, c.role
-		if got := short(a.Analyze("SELECT f(), now() FROM t, pg_class", s).Facts); got != "k=SELECT "+c.want {
+		if got := short(a.Analyze("SELECT f(), now() FROM t, pg_class", s, nil).Facts); got != "k=SELECT "+c.want {
 			t.Errorf("%v %s\ngot  %s\nwant k=SELECT %s", c.path, c.role, got, c.want)
 		}
 	}
@@ -245,7 +245,7 @@ func TestEffects(t *testing.T) {
 		"UPDATE pg_settings SET setting = 'x'":                                    {effect(unknown, "")},
 		"nonsense":                                                                {effect(unknown, "")},
 	} {
-		got := a.Analyze(text, fresh()).Effects
+		got := a.Analyze(text, fresh(), nil).Effects
 		if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {
 			t.Errorf("%s\n%s", text, d)
 		}
@@ -286,7 +286,7 @@ func TestSecrets(t *testing.T) {
 	} {
 		var b strings.Builder
 		last := 0
-		for _, s := range a.Analyze(text, fresh()).Secrets {
+		for _, s := range a.Analyze(text, fresh(), nil).Secrets {
 			b.WriteString(text[last:s.Offset])
 			b.WriteString(map[string]string{pgsql.MarkerSecret: "‹›", pgsql.MarkerUnparsed: "‹unparsed›"}[s.Marker])
 			last = int(s.Offset + s.Length)
@@ -304,7 +304,7 @@ func TestCopiesIn(t *testing.T) {
 		"COPY t FROM STDIN": true, "SELECT 1; COPY t (a) FROM STDIN WHERE a > 1": true,
 		"COPY t TO STDOUT": false, "COPY t FROM '/x'": false, "COPY t FROM PROGRAM 'x'": false, "SELECT 1": false,
 	} {
-		if got := a.Analyze(text, fresh()).CopiesIn; got != want {
+		if got := a.Analyze(text, fresh(), nil).CopiesIn; got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}

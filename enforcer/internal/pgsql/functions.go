@@ -53,7 +53,9 @@ func (w *walker) call(f *pgtypes.FuncCall) {
 		w.children(f)
 		return
 	}
-	w.functions.add(w.object(names, catalogFunctions())...)
+	called := w.called(names)
+	w.functions.add(called...)
+	w.known(names, called, f)
 	name := names[len(names)-1]
 	w.secretCall(name, f)
 	switch {

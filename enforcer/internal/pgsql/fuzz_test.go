@@ -23,7 +23,7 @@ func FuzzAnalyze(f *testing.F) {
 		s.SearchPath = []string{path}
 		s.StandardConformingStrings, s.ClientEncoding = conforming, encoding
 		s.Prepared = append(s.Prepared, newPrepared(prepared))
-		r := a.Analyze(text, s)
+		r := a.Analyze(text, s, nil)
 		end := uint64(0)
 		for _, span := range r.Secrets {
 			if span.Offset < end || span.Length == 0 || span.Offset+span.Length > uint64(len(text)) {

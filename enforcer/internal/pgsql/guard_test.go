@@ -53,13 +53,13 @@ func TestDeepTextsAreNotParsed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if f := a.Analyze(text(60_000), fresh()).Facts; !f.Unparsed && !f.Opaque {
+			if f := a.Analyze(text(60_000), fresh(), nil).Facts; !f.Unparsed && !f.Opaque {
 				t.Errorf("parsed: %v", f)
 			}
 			for _, n := range []int{1500, 9000} { // whatever comes of it, it comes back
-				a.Analyze(text(n), fresh())
+				a.Analyze(text(n), fresh(), nil)
 			}
-			if f := a.Analyze(text(50), fresh()).Facts; f.Unparsed && name != "explain" && name != "in do, blocks" && name != "between" {
+			if f := a.Analyze(text(50), fresh(), nil).Facts; f.Unparsed && name != "explain" && name != "in do, blocks" && name != "between" {
 				t.Errorf("not parsed: %v", f)
 			}
 		})
@@ -77,7 +77,7 @@ func TestLongTextsAreParsed(t *testing.T) {
 		"literal":    "SELECT '" + strings.Repeat("x", 1<<20) + "'",
 		"columns":    "SELECT a" + strings.Repeat(", lower(a) || b", 1500) + " FROM t",
 	} {
-		if f := a.Analyze(text, fresh()).Facts; f.Unparsed {
+		if f := a.Analyze(text, fresh(), nil).Facts; f.Unparsed {
 			t.Errorf("%s: %v", name, f.ParseError)
 		}
 	}
@@ -89,7 +89,7 @@ func TestLimits(t *testing.T) {
 		"text":   "SELECT '" + strings.Repeat("x", 10_000) + "'",
 		"tokens": "SELECT 1" + strings.Repeat(",1", 3000),
 	} {
-		if f := a.Analyze(text, fresh()).Facts; !f.Unparsed || f.ParseError == "" {
+		if f := a.Analyze(text, fresh(), nil).Facts; !f.Unparsed || f.ParseError == "" {
 			t.Errorf("%s: %v", name, f)
 		}
 	}
@@ -115,11 +115,11 @@ func TestLexedOtherwise(t *testing.T) {
 	} {
 		s := fresh()
 		c.change(s)
-		if f := a.Analyze(c.text, s).Facts; f.Unparsed != c.unparsed {
+		if f := a.Analyze(c.text, s, nil).Facts; f.Unparsed != c.unparsed {
 			t.Errorf("%q %v: %v", c.text, s, f)
 		}
 	}
-	if f := a.Analyze("SELECT * FROM t", nil).Facts; !f.Opaque {
+	if f := a.Analyze("SELECT * FROM t", nil, nil).Facts; !f.Opaque {
 		t.Errorf("no state: %v", f)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	pgtypes "github.com/pganalyze/pg_query_go/v6"
 
+	"sallyport/enforcer/internal/catalogue"
 	"sallyport/schemas"
 )
 
@@ -45,10 +46,13 @@ type environment struct {
 	known bool
 	own   bool // the path is this session's own doing
 	user  string
+	temps []*schemas.Temporary
+
+	catalogue *catalogue.Catalogue // nil: it is not known what there is
 }
 
-func newEnvironment(s *schemas.SessionState) environment {
-	e := environment{path: s.SearchPath, known: s.SearchPathKnown, own: s.SearchPathChanged, user: s.User}
+func newEnvironment(s *schemas.SessionState, c *catalogue.Catalogue) environment {
+	e := environment{path: s.SearchPath, known: s.SearchPathKnown, own: s.SearchPathChanged, user: s.User, temps: s.Temporary, catalogue: c}
 	if s.Role != "" {
 		e.user = s.Role
 	}
@@ -58,32 +62,66 @@ func newEnvironment(s *schemas.SessionState) environment {
 // candidates returns every qualified name that an unqualified one may stand for; builtin says that
 // pg_catalog has it. sure is false when the search path is not known.
 func (e environment) candidates(name string, builtin bool) (names []string, sure bool) {
-	if !e.known {
-		names = []string{qualify(schemaPublic, name)}
-		if builtin {
-			names = append(names, qualify(schemaCatalog, name))
+	found, sure := e.schemas(builtin)
+	for _, schema := range e.holding(name, found) {
+		if schema == "" {
+			names = append(names, quote(name))
+		} else {
+			names = append(names, qualify(schema, name))
 		}
-		return names, builtin
+	}
+	return names, sure
+}
+
+// holding keeps of the schemas those in which the catalogue has something of that name; where it has
+// it in none, all of them.
+func (e environment) holding(name string, found []string) []string {
+	if e.catalogue == nil || !e.known || len(found) < 2 {
+		return found
+	}
+	var kept []string
+	for _, schema := range found {
+		if schema == schemaCatalog || e.catalogue.Relation(schema, name) != nil || len(e.catalogue.Functions(schema, name)) > 0 {
+			kept = append(kept, schema)
+		}
+	}
+	if len(kept) == 0 {
+		return found
+	}
+	return kept
+}
+
+// schemas returns where a name may be found; "" stands for none.
+func (e environment) schemas(builtin bool) (found []string, sure bool) {
+	if !e.known {
+		found = []string{schemaPublic}
+		if builtin {
+			found = append(found, schemaCatalog)
+		}
+		return found, builtin
 	}
 	if builtin && !slices.Contains(e.path, schemaCatalog) {
-		return []string{qualify(schemaCatalog, name)}, true // searched first
+		return []string{schemaCatalog}, true // searched first
 	}
 	for _, schema := range e.path {
+		if schema == schemaUser && e.catalogue.HasSchema(e.user) {
+			schema = e.user
+		}
 		if schema == schemaUser || schema == schemaCatalog && !builtin {
 			continue
 		}
-		names = append(names, qualify(schema, name))
+		found = append(found, schema)
 		if schema == schemaCatalog {
-			return names, true
+			return found, true
 		}
 	}
-	if len(names) > 0 {
-		return names, true
+	if len(found) > 0 {
+		return found, true
 	}
 	if slices.Contains(e.path, schemaUser) && e.user != "" {
-		return []string{qualify(e.user, name)}, true
+		return []string{e.user}, true
 	}
-	return []string{quote(name)}, true
+	return []string{""}, true
 }
 
 // relation returns the qualified names that a RangeVar may stand for.
@@ -95,7 +133,13 @@ func (w *walker) relation(r *pgtypes.RangeVar) []string {
 		return []string{qualify(schemaTemp, r.GetRelname())}
 	}
 	_, builtin := catalogRelations()[r.GetRelname()]
-	return w.resolve(r.GetRelname(), builtin)
+	names := w.resolve(r.GetRelname(), builtin)
+	for _, t := range w.env.temps {
+		if t.Name == r.GetRelname() { // it hides the others, unless it is gone
+			names = append(names, qualify(schemaTemp, t.Name))
+		}
+	}
+	return names
 }
 
 // resolve qualifies a name that the text does not; where it cannot, the facts are opaque. So they
@@ -106,6 +150,24 @@ func (w *walker) resolve(name string, builtin bool) []string {
 		w.opaque = true
 	}
 	return names
+}
+
+// called returns the qualified names of a function. One outside pg_catalog may fit its arguments
+// better than pg_catalog's.
+func (w *walker) called(names []string) []string {
+	found := w.object(names, catalogFunctions())
+	if len(names) != 1 || !catalogFunctions().has(names[0]) {
+		return found
+	}
+	for _, schema := range w.env.path {
+		if schema == schemaUser {
+			schema = w.env.user
+		}
+		if schema != schemaCatalog && len(w.env.catalogue.Functions(schema, names[0])) > 0 && !slices.Contains(found, qualify(schema, names[0])) {
+			found = append(found, qualify(schema, names[0]))
+		}
+	}
+	return found
 }
 
 // object returns the qualified names of an object that is written as a list of names.

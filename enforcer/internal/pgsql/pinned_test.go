@@ -23,7 +23,7 @@ func TestPinnedSetting(t *testing.T) {
 		"SELECT set_config(name, 'x', false) FROM pg_settings, t WHERE name = 'jit'":                                             true,
 		"WITH pg_settings AS (SELECT 'role' AS name) SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'jit'":    true,
 	} {
-		if got := a.Analyze(text, fresh()).Facts.Opaque; got != opaque {
+		if got := a.Analyze(text, fresh(), nil).Facts.Opaque; got != opaque {
 			t.Errorf("%s\nopaque is %t, want %t", text, got, opaque)
 		}
 	}

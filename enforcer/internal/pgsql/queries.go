@@ -20,6 +20,7 @@ func (w *walker) query(s *pgtypes.SelectStmt, source bool) {
 		if s.IntoClause != nil {
 			w.kind("CREATE", "CREATE_TABLE", "SELECT_INTO")
 			w.written(w.relation(s.IntoClause.Rel)...)
+			w.madeTemporary(s.IntoClause.Rel, nil)
 		}
 		w.children(s, "with_clause", "larg", "rarg", "from_clause", "into_clause", "locking_clause")
 	})

@@ -82,12 +82,12 @@ func TestShapeIsSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := template(t)
 		one, other := fill(t, s), fill(t, s)
-		x := a.Analyze(one, fresh())
+		x := a.Analyze(one, fresh(), nil)
 		if !x.ByShape {
 			return
 		}
 		said++
-		y := a.Analyze(other, fresh())
+		y := a.Analyze(other, fresh(), nil)
 		if d := cmp.Diff(x.Facts, y.Facts, protocmp.Transform()); d != "" {
 			t.Fatalf("%s\n%s\n%s", one, other, d)
 		}

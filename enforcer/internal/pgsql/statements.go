@@ -10,6 +10,7 @@ import (
 
 // statement walks m if it is a statement.
 func (w *walker) statement(m proto.Message) bool {
+	defer w.redefined(m)
 	switch s := m.(type) {
 	case *pgtypes.Node, *pgtypes.RangeVar, *pgtypes.ColumnRef, *pgtypes.FuncCall, *pgtypes.A_Const, *pgtypes.ResTarget, *pgtypes.A_Expr:
 		return false
@@ -35,12 +36,12 @@ func (w *walker) statement(m proto.Message) bool {
 		w.kind("DEALLOCATE")
 		w.deallocate(s)
 	case *pgtypes.DeclareCursorStmt:
-		w.kind("DECLARE")
-		w.visit(s.Query)
+		w.declare(s)
 	case *pgtypes.FetchStmt:
 		w.kind(map[bool]string{true: "MOVE", false: "FETCH"}[s.Ismove])
 	case *pgtypes.ClosePortalStmt:
 		w.kind("CLOSE")
+		w.closed(s.Portalname)
 	case *pgtypes.TransactionStmt:
 		w.transaction(s)
 	case *pgtypes.VariableSetStmt:
@@ -87,17 +88,19 @@ func (w *walker) definition(m proto.Message) bool {
 		w.kind("CREATE", "CREATE_"+object(s.Objtype))
 		w.written(w.relation(s.Into.GetRel())...)
 		w.visit(s.Query)
+		w.madeTemporary(s.Into.GetRel(), nil)
 	case *pgtypes.ViewStmt:
 		w.kind("CREATE", "CREATE_VIEW")
 		w.written(w.relation(s.View)...)
 		w.visit(s.Query)
+		w.madeTemporary(s.View, nil)
 	case *pgtypes.RuleStmt:
 		w.kind("CREATE", "CREATE_RULE")
 		w.rule(s)
 	case *pgtypes.CreateTrigStmt:
 		w.kind("CREATE", "CREATE_TRIGGER")
 		w.written(w.relation(s.Relation)...)
-		w.functions.add(w.object(parts(s.Funcname), catalogFunctions())...)
+		w.functions.add(w.called(parts(s.Funcname))...)
 		w.visit(s.WhenClause)
 	case *pgtypes.CreateFunctionStmt:
 		w.createFunction(s)
@@ -256,6 +259,7 @@ func (w *walker) rename(s *pgtypes.RenameStmt) {
 }
 
 func (w *walker) drop(s *pgtypes.DropStmt) {
+	w.droppedTemporary(s)
 	w.kind("DROP", "DROP_"+object(s.RemoveType))
 	for _, o := range s.Objects {
 		names := parts(o.GetList().GetItems())
@@ -315,6 +319,19 @@ func (w *walker) createTable(s *pgtypes.CreateStmt) {
 		w.target(s.Relation, false)
 		w.children(s, "relation")
 	})
+	var columns []string
+	for _, n := range s.TableElts {
+		if c := n.GetColumnDef(); c != nil {
+			columns = append(columns, c.Colname)
+		} else if n.GetTableLikeClause() != nil {
+			columns = nil
+			break
+		}
+	}
+	if len(s.InhRelations) > 0 || s.OfTypename != nil {
+		columns = nil
+	}
+	w.madeTemporary(s.Relation, columns)
 }
 
 // rule walks a CREATE RULE: its actions see new and old.

@@ -1,10 +1,13 @@
 package pgsql
 
 import (
+	"maps"
+
 	pgtypes "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"sallyport/enforcer/internal/catalogue"
 	"sallyport/schemas"
 )
 
@@ -20,7 +23,11 @@ type walker struct {
 	txn  *environment // as it was at BEGIN in this text
 
 	prepared     map[string]string
+	cursors      map[string]string
 	usedPrepared bool
+	before       []Before
+	entered      map[any]bool // views and functions of the catalogue that are walked once
+	inside       int          // how many of them this is inside of
 
 	kinds, reads, writes, columns, functions set
 	statements                               uint32
@@ -40,13 +47,17 @@ type walker struct {
 	secrets  secrets
 }
 
-func newWalker(a *Analyzer, text string, s *schemas.SessionState) *walker {
+func newWalker(a *Analyzer, text string, s *schemas.SessionState, c *catalogue.Catalogue) *walker {
 	w := &walker{
-		a: a, root: text, env: newEnvironment(s), prepared: map[string]string{},
-		kinds: set{}, reads: set{}, writes: set{}, columns: set{}, functions: set{},
+		a: a, root: text, env: newEnvironment(s, c), prepared: map[string]string{}, cursors: map[string]string{},
+		entered: map[any]bool{},
+		kinds:   set{}, reads: set{}, writes: set{}, columns: set{}, functions: set{},
 	}
 	for _, p := range s.Prepared {
 		w.prepared[p.Name] = p.Text
+	}
+	for _, c := range s.Cursors {
+		w.cursors[c.Name] = c.Text
 	}
 	return w
 }
@@ -64,6 +75,7 @@ func (w *walker) run(text string) error {
 		if !byShape(s.Stmt) {
 			w.exact = true
 		}
+		w.before = append(w.before, w.now(s.Stmt))
 		w.sure = certain(s.Stmt.GetSelectStmt())
 		w.harmless = w.pinned(s.Stmt.GetSelectStmt())
 		w.visit(s.Stmt)
@@ -72,8 +84,31 @@ func (w *walker) run(text string) error {
 	return nil
 }
 
+// now is what a statement finds.
+func (w *walker) now(n *pgtypes.Node) Before {
+	b := Before{Path: w.env.path, Known: w.env.known, User: w.env.user, Temporary: w.env.temps}
+	switch { // EXECUTE also stands in EXPLAIN and CREATE TABLE AS
+	case n.GetExecuteStmt() != nil, n.GetExplainStmt() != nil, n.GetCreateTableAsStmt() != nil:
+		b.Prepared = maps.Clone(w.prepared)
+		w.usedPrepared = true
+	case n.GetFetchStmt() != nil:
+		b.Cursors = maps.Clone(w.cursors)
+		w.usedPrepared = true
+	}
+	return b
+}
+
 // nested walks a text inside the client's: kind says what it is to an error.
 func (w *walker) nested(text string) {
+	w.statementsOf(text, func(stmts []*pgtypes.RawStmt) {
+		for _, s := range stmts {
+			w.visit(s.Stmt)
+		}
+	})
+}
+
+// statementsOf parses a text inside the client's and hands its statements to f.
+func (w *walker) statementsOf(text string, f func([]*pgtypes.RawStmt)) {
 	w.exact = true
 	if w.nesting >= maxNesting {
 		w.opaque = true
@@ -87,11 +122,9 @@ func (w *walker) nested(text string) {
 	outer, outerScope := w.secrets, w.scope
 	w.secrets, w.scope = secrets{}, nil
 	w.nesting++
-	for _, s := range tree.Stmts {
-		w.visit(s.Stmt)
-	}
+	f(tree.Stmts)
 	w.nesting--
-	w.hides = w.hides || w.secrets.wanted()
+	w.hides = w.hides || w.inside == 0 && w.secrets.wanted()
 	w.secrets, w.scope = outer, outerScope
 }
 
@@ -106,6 +139,7 @@ func (w *walker) result() *Analysis {
 		Effects:  w.effects,
 		Secrets:  spans,
 		CopiesIn: w.copiesIn,
+		Before:   w.before,
 		ByShape:  !w.exact && len(spans) == 0,
 	}
 }
@@ -185,6 +219,8 @@ func (w *walker) written(names ...string) {
 	}
 	w.writes.add(names...)
 	for _, n := range names {
+		w.view(n, true)
+		w.setsOff(n)
 		if n == "pg_catalog.pg_settings" { // an UPDATE of this view is a SET
 			w.effect(&schemas.StateEffect{Kind: schemas.StateEffect_KIND_UNKNOWN})
 		}
@@ -198,6 +234,9 @@ func (w *walker) read(r *pgtypes.RangeVar) []string {
 	}
 	names := w.relation(r)
 	w.reads.add(names...)
+	for _, n := range names {
+		w.view(n, false)
+	}
 	return names
 }
 
