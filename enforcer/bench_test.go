@@ -22,7 +22,7 @@ func BenchmarkVerdict(b *testing.B) {
 			a := ask(text)
 			b.ReportAllocs()
 			for b.Loop() {
-				if e.Verdict(a).Outcome != schemas.Outcome_OUTCOME_ALLOW {
+				if e.Verdict(b.Context(), a).Outcome != schemas.Outcome_OUTCOME_ALLOW {
 					b.Fatal("not allowed")
 				}
 			}
@@ -33,7 +33,7 @@ func BenchmarkVerdict(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				n++
-				if e.Verdict(ask(fmt.Sprintf("%s -- %d", text, n))).Outcome != schemas.Outcome_OUTCOME_ALLOW {
+				if e.Verdict(b.Context(), ask(fmt.Sprintf("%s -- %d", text, n))).Outcome != schemas.Outcome_OUTCOME_ALLOW {
 					b.Fatal("not allowed")
 				}
 			}

@@ -28,9 +28,13 @@ type Config struct {
 	Log       Log
 	Resources Source
 	SQL       SQLConfig
-	Masks     bool // the gateways apply masks; else what masks concern is denied
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Catalogues tells what is in the targets' databases. Without it, what masks of columns cannot rule
+	// out is masked.
+	Catalogues       Catalogues
+	CatalogueCount   int           // catalogues that are kept; 16 by default
+	CatalogueTimeout time.Duration // for asking for one; 5 s by default
+	Logger           *slog.Logger
+	Now              func() time.Time
 }
 
 // SQLConfig bounds the work on SQL.
@@ -43,8 +47,9 @@ type SQLConfig struct {
 
 // Enforcer judges commands. Its methods are safe for concurrent use.
 type Enforcer struct {
-	c   Config
-	sql *pgsql.Analyzer
+	c          Config
+	sql        *pgsql.Analyzer
+	catalogues *catalogues
 
 	snapshot atomic.Pointer[snapshot]
 	mu       sync.Mutex // held while a snapshot is compiled
@@ -64,7 +69,7 @@ func New(c Config) (*Enforcer, error) {
 	if _, err := celEnvironment(); err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
-	return &Enforcer{c: c, sql: pgsql.New(pgsql.Config(c.SQL))}, nil
+	return &Enforcer{c: c, sql: pgsql.New(pgsql.Config(c.SQL)), catalogues: newCatalogues(c)}, nil
 }
 
 // Start warms the parsers and answers asks until stop is called or ctx is done.
@@ -85,12 +90,12 @@ func (e *Enforcer) Start(ctx context.Context) (stop func(), err error) {
 	return func() { stopVerdicts(); stopAccess() }, nil
 }
 
-func (e *Enforcer) answerVerdict(_ context.Context, request []byte) ([]byte, error) {
+func (e *Enforcer) answerVerdict(ctx context.Context, request []byte) ([]byte, error) {
 	ask := new(schemas.VerdictAsk)
 	if err := ask.UnmarshalVT(request); err != nil {
 		return nil, fmt.Errorf("decode ask: %w", err)
 	}
-	return e.Verdict(ask).MarshalVT()
+	return e.Verdict(ctx, ask).MarshalVT()
 }
 
 func (e *Enforcer) answerAccess(_ context.Context, request []byte) ([]byte, error) {

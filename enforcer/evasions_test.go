@@ -83,7 +83,7 @@ func TestEvasions(t *testing.T) {
 				t.Run(c.Name, func(t *testing.T) {
 					a := ask(c.SQL)
 					a.State = c.State.state()
-					got := e.Verdict(a)
+					got := e.Verdict(t.Context(), a)
 					by := policies(got)
 					slices.Sort(by)
 					slices.Sort(c.By)

@@ -25,7 +25,7 @@ type protected struct {
 	resource *resources.Resource
 	object   *Target
 	policies []*policy
-	masks    []*resources.Resource
+	masks    *maskSet
 }
 
 func newSnapshot(all []*resources.Resource, revision schemas.Revision, stale <-chan struct{}) *snapshot {
@@ -54,11 +54,13 @@ func newSnapshot(all []*resources.Resource, revision schemas.Revision, stale <-c
 				t.policies = append(t.policies, p)
 			}
 		}
+		var masks []*resources.Resource
 		for _, r := range all {
 			if r.Mask != nil && r.Mask.Targets.Matches(name, labels) {
-				t.masks = append(t.masks, r)
+				masks = append(masks, r)
 			}
 		}
+		t.masks = newMaskSet(masks)
 	}
 	return s
 }

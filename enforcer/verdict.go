@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,10 +19,14 @@ const (
 	ruleOpaque   = "builtin/opaque"
 	ruleUnparsed = "builtin/unparsed"
 	ruleMask     = "builtin/mask"
+	// A masked value would be kept where no mask covers it.
+	ruleMaskStore = "builtin/mask-store"
+	// A masked column decides about rows.
+	rulePredicate = "builtin/mask-predicate"
 )
 
 // Verdict judges one command. It never fails: what it cannot judge it denies.
-func (e *Enforcer) Verdict(ask *schemas.VerdictAsk) (answer *schemas.VerdictAnswer) {
+func (e *Enforcer) Verdict(ctx context.Context, ask *schemas.VerdictAsk) (answer *schemas.VerdictAnswer) {
 	defer func() {
 		if p := recover(); p != nil {
 			answer = failed("the enforcer failed on the command")
@@ -31,7 +36,11 @@ func (e *Enforcer) Verdict(ask *schemas.VerdictAsk) (answer *schemas.VerdictAnsw
 		return failed(fmt.Sprintf("this enforcer does not judge %q", ask.GetProtocol()))
 	}
 	s := e.current()
-	found := e.sql.Analyze(ask.GetText(), ask.GetState(), nil)
+	c, err := e.catalogues.get(ctx, ask.GetTarget(), ask.GetState())
+	if err != nil { // then nothing is vouched for
+		e.c.Logger.Warn("judged without a catalogue", "target", ask.GetTarget(), "error", err)
+	}
+	found := e.sql.Analyze(ask.GetText(), ask.GetState(), c)
 	v := &judgement{
 		answer: &schemas.VerdictAnswer{
 			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_SHAPE,
@@ -52,7 +61,7 @@ func (e *Enforcer) Verdict(ask *schemas.VerdictAsk) (answer *schemas.VerdictAnsw
 		return v.done()
 	}
 	v.policies(t, variables(ask, found, t, e.c.Now()))
-	v.masks(t, ask.GetPrincipal(), e.c.Masks)
+	v.masked(t.masks, e.sql, ask, found, c)
 	v.unseen(t.resource.Target.Unparsed)
 	return v.done()
 }
@@ -182,21 +191,6 @@ func (v *judgement) speaksForUnseen(p *policy) bool {
 		return !p.uses.facts || p.uses.opaque
 	}
 	return true
-}
-
-// masks names the masks that apply. As long as the gateway does not apply them, what they concern
-// is denied.
-func (v *judgement) masks(t *protected, p *schemas.Principal, applied bool) {
-	for _, r := range t.masks {
-		if r.Mask.Except == nil || !r.Mask.Except.Match(p) {
-			v.answer.Masks = append(v.answer.Masks, r.Metadata.Name)
-		}
-	}
-	f := v.facts
-	sees := len(f.Reads)+len(f.Writes)+len(f.Functions) > 0 || f.Opaque || f.Unparsed
-	if !applied && sees && len(v.answer.Masks) > 0 {
-		v.deny(ruleMask, "the target has masks, and this gateway cannot apply them yet")
-	}
 }
 
 // unseen judges a command that no policy speaks about and that cannot be seen whole.

@@ -84,7 +84,7 @@ func TestCombining(t *testing.T) {
 			})
 			a := ask(c.text)
 			a.Digest = []byte{1, 2}
-			got := e.Verdict(a)
+			got := e.Verdict(t.Context(), a)
 			if d := cmp.Diff(c.by, policies(got)); got.Outcome != outcomes[c.want] || d != "" {
 				t.Errorf("%v, want %s: %s\n%v", got.Outcome, c.want, d, got)
 			}
@@ -110,13 +110,13 @@ func TestNotAdmitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := ask("SELECT 1")
 			c.change(a)
-			got := e.Verdict(a)
+			got := e.Verdict(t.Context(), a)
 			if got.Outcome != schemas.Outcome_OUTCOME_DENY || len(got.Reasons) != 1 || got.Reasons[0].Policy != c.by || got.Reasons[0].Message == "" {
 				t.Errorf("%v", got)
 			}
 		})
 	}
-	if got := e.Verdict(nil); got.Outcome != schemas.Outcome_OUTCOME_DENY {
+	if got := e.Verdict(t.Context(), nil); got.Outcome != schemas.Outcome_OUTCOME_DENY {
 		t.Errorf("nothing asked: %v", got)
 	}
 }
@@ -124,7 +124,7 @@ func TestNotAdmitted(t *testing.T) {
 func TestApprovalNeed(t *testing.T) {
 	e, _ := newEnforcer(t, load(t, rules("deny", "a hold true", "b hold true")+
 		"  approval: {any: [{groups: [dba]}, {groups: [sec, ops], count: 2}], all: [{groups: [legal]}], expires: 15m}\n  message: ask them\n"), nil)
-	got := e.Verdict(ask("SELECT 1"))
+	got := e.Verdict(t.Context(), ask("SELECT 1"))
 	need := new(schemas.ApprovalNeed)
 	if err := need.UnmarshalVT(got.Approval); err != nil {
 		t.Fatal(err)
@@ -172,43 +172,23 @@ func TestReuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, _ := newEnforcer(t, load(t, c.rules), nil)
-			if got := e.Verdict(ask(c.text)); got.Reuse != c.want {
+			if got := e.Verdict(t.Context(), ask(c.text)); got.Reuse != c.want {
 				t.Errorf("%v", got)
 			}
 		})
 	}
 }
 
-func TestMasksAreNotPretended(t *testing.T) {
-	mask := "---\napiVersion: sallyport/v1\nkind: Mask\nmetadata: {name: m}\nspec: {targets: {names: [orders]}, columns: ['*.email'], except: {groups: [privacy]}}\n"
-	e, _ := newEnforcer(t, load(t, rules("allow")+mask), nil)
-	if got := e.Verdict(ask("SELECT email FROM t")); got.Outcome != schemas.Outcome_OUTCOME_DENY || policies(got)[0] != "builtin/mask" || len(got.Masks) != 1 {
-		t.Errorf("%v", got)
-	}
-	if got := e.Verdict(ask("BEGIN")); got.Outcome != schemas.Outcome_OUTCOME_ALLOW {
-		t.Errorf("%v", got)
-	}
-	a := ask("SELECT email FROM t")
-	a.Principal.Groups = append(a.Principal.Groups, "privacy")
-	if got := e.Verdict(a); got.Outcome != schemas.Outcome_OUTCOME_ALLOW || len(got.Masks) != 0 {
-		t.Errorf("%v", got)
-	}
-	e, _ = newEnforcer(t, load(t, rules("allow")+mask), func(c *enforcer.Config) { c.Masks = true })
-	if got := e.Verdict(ask("SELECT email FROM t")); got.Outcome != schemas.Outcome_OUTCOME_ALLOW || len(got.Masks) != 1 {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestChangesAreSeen(t *testing.T) {
 	e, d := newEnforcer(t, load(t, rules("deny")), nil)
-	before := e.Verdict(ask("SELECT 1"))
+	before := e.Verdict(t.Context(), ask("SELECT 1"))
 	d.set(load(t, rules("deny", "a deny true")))
-	after := e.Verdict(ask("SELECT 1"))
+	after := e.Verdict(t.Context(), ask("SELECT 1"))
 	if before.Outcome != schemas.Outcome_OUTCOME_ALLOW || after.Outcome != schemas.Outcome_OUTCOME_DENY || before.Revision == after.Revision {
 		t.Errorf("%v\n%v", before, after)
 	}
 	d.set(nil)
-	if got := e.Verdict(ask("SELECT 1")); got.Outcome != schemas.Outcome_OUTCOME_DENY {
+	if got := e.Verdict(t.Context(), ask("SELECT 1")); got.Outcome != schemas.Outcome_OUTCOME_DENY {
 		t.Errorf("%v", got)
 	}
 }

@@ -53,7 +53,17 @@ func (s *Statement) Named() bool {
 
 // Analyze follows what is masked through a text, given what its statements find (as
 // pgsql.Analysis.Before has it).
-func (w *World) Analyze(text string, before []pgsql.Before) *Result {
+func (w *World) Analyze(text, version string, before []pgsql.Before) *Result {
+	key := resultKey(text, version, before)
+	if r := w.results.get(key); r != nil {
+		return r
+	}
+	r := w.analyze(text, major(version), before)
+	w.results.put(key, r, len(text))
+	return r
+}
+
+func (w *World) analyze(text string, major int, before []pgsql.Before) *Result {
 	tree, err := w.parser.Parse(text)
 	if err != nil || len(tree.Stmts) != len(before) {
 		return w.unparsed()
@@ -61,7 +71,7 @@ func (w *World) Analyze(text string, before []pgsql.Before) *Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := &Result{Temporary: map[string][]string{}}
-	if !w.walk(tree, text, before, r) {
+	if !w.walk(tree, text, major, before, r) {
 		return w.unparsed()
 	}
 	return r
@@ -76,7 +86,7 @@ func (w *World) unparsed() *Result {
 }
 
 // walk reports whether all of it was walked within bounds.
-func (w *World) walk(tree *pgtypes.ParseResult, text string, before []pgsql.Before, r *Result) (ok bool) {
+func (w *World) walk(tree *pgtypes.ParseResult, text string, major int, before []pgsql.Before, r *Result) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if _, spent := p.(exhausted); !spent {
@@ -90,6 +100,7 @@ func (w *World) walk(tree *pgtypes.ParseResult, text string, before []pgsql.Befo
 	whole := false
 	for i, s := range tree.Stmts {
 		e := newEval(w, Environment{Path: before[i].Path, Known: before[i].Known, User: before[i].User, Temps: before[i].Temporary}, b)
+		e.major = major
 		e.prepared, e.cursors = before[i].Prepared, before[i].Cursors
 		r.Statements = append(r.Statements, e.top(s.Stmt, r))
 		r.gather(e)

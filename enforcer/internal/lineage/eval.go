@@ -30,6 +30,7 @@ type eval struct {
 	variables map[string]bool // in the body of a function: what is not a column
 	anywhere  bool            // names may have been resolved under another path
 	planOnly  bool            // EXPLAIN without ANALYZE
+	major     int             // the server's version; 0: not known
 	prepared  map[string]string
 	cursors   map[string]string
 	guess     int // inside a condition: constants compared are secrets

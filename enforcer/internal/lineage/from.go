@@ -119,7 +119,7 @@ func (e *eval) rangeFunction(f *pgtypes.RangeFunction) *item {
 			continue
 		}
 		t := e.expr(list[0])
-		if len(list) > 1 && list[1] != nil {
+		if len(list) > 1 && list[1].GetList() != nil {
 			out = sum(out, defined(list[1].GetList().GetItems(), t))
 			continue
 		}

@@ -39,7 +39,17 @@ func (e *eval) name(n *pgtypes.Node) (string, int) {
 		}
 		return e.name(v.AIndirection.Arg)
 	case *pgtypes.Node_FuncCall:
-		return lastOf(pgsql.Strings(v.FuncCall.Funcname))
+		name, s := lastOf(pgsql.Strings(v.FuncCall.Funcname))
+		if name == "extract" && v.FuncCall.Funcformat == pgtypes.CoercionForm_COERCE_SQL_SYNTAX {
+			return e.since(14, "date_part", name), strong
+		}
+		return name, s
+	case *pgtypes.Node_AConst:
+		if _, boolean := v.AConst.Val.(*pgtypes.A_Const_Boolval); boolean {
+			if name := e.since(15, "bool", ""); name != "" {
+				return name, weak
+			}
+		}
 	case *pgtypes.Node_AExpr:
 		if v.AExpr.Kind == pgtypes.A_Expr_Kind_AEXPR_NULLIF {
 			return "nullif", strong
@@ -68,6 +78,17 @@ func (e *eval) name(n *pgtypes.Node) (string, int) {
 		return name, s
 	}
 	return fixed(n)
+}
+
+// since is a name that is another one from a version of the server on.
+func (e *eval) since(major int, before, after string) string {
+	switch {
+	case e == nil || e.major == 0:
+		return unnamed
+	case e.major < major:
+		return before
+	}
+	return after
 }
 
 func lastOf(names []string) (string, int) {

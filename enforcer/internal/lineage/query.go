@@ -154,6 +154,9 @@ func (e *eval) combined(s *pgtypes.SelectStmt) table {
 		e.predicate(out.everything(), "compares rows by")
 	}
 	e.sorted(s, out)
+	if i := into(s); i != nil { // it stands in the first of the queries, and takes the rows of all
+		e.into(i, out)
+	}
 	return out
 }
 

@@ -104,7 +104,7 @@ func (e *eval) again(text string) (out table, parameters []int32) {
 		return table{open: true, rest: e.world.unknown("a statement that cannot be parsed")}, nil
 	}
 	inner := newEval(e.world, e.env, e.budget)
-	inner.anywhere, inner.prepared, inner.planOnly = true, e.prepared, e.planOnly
+	inner.anywhere, inner.prepared, inner.planOnly, inner.major = true, e.prepared, e.planOnly, e.major
 	e.budget.nesting++
 	out = inner.statement(tree.Stmts[0].Stmt)
 	e.budget.nesting--

@@ -180,7 +180,7 @@ func outputs(f *schemas.Function, out table) (table, bool) {
 		}
 	}
 	if len(names) == 0 || out.open || len(names) != len(out.columns) {
-		return table{}, false
+		return out, false
 	}
 	return out.renamed(names), true
 }

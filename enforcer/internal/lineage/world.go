@@ -22,6 +22,8 @@ type World struct {
 	summaries map[summaryKey]*summary
 	origins   []Origin
 	surveyed  bool
+
+	results results
 }
 
 // Column is a column of a relation or a result.
