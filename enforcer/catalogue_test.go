@@ -16,7 +16,7 @@ import (
 const (
 	relationsQuery = `
 		SELECT c.oid, n.nspname, c.relname, c.relkind,
-		       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname <> 'pg_catalog' THEN pg_get_viewdef(c.oid) ELSE '' END,
+		       CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') THEN pg_get_viewdef(c.oid) ELSE '' END,
 		       coalesce((SELECT string_agg(inhparent::oid::text, E'\x1f') FROM pg_inherits WHERE inhrelid = c.oid), ''),
 		       coalesce((SELECT string_agg(DISTINCT pn.nspname || '.' || p.proname, E'\x1f') FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 		                 JOIN pg_namespace pn ON pn.oid = p.pronamespace WHERE t.tgrelid = c.oid AND NOT t.tgisinternal), ''),

@@ -213,22 +213,40 @@ func (e *eval) rule(s *pgtypes.RuleStmt) {
 
 // over evaluates conditions on the rows of a table.
 func (e *eval) over(r *pgtypes.RangeVar, conditions ...*pgtypes.Node) {
+	i := e.relation(r)
+	for _, c := range conditions {
+		e.lasting(c, i, "filters by")
+	}
+}
+
+// lasting evaluates an expression that the server keeps, and will evaluate for each row of a table. It
+// may hold the table's own columns against something; but neither read others nor hand them to
+// somebody's function, which could tell them.
+func (e *eval) lasting(n *pgtypes.Node, i *item, what string) {
+	if n == nil {
+		return
+	}
 	e.within(func() {
-		e.scope.items = []*item{e.relation(r)}
-		for _, c := range conditions {
-			e.condition(c, "filters by")
+		e.kept = true
+		e.scope.items = []*item{i}
+		e.condition(n, what)
+		e.kept = false
+		bare := *i
+		bare.table = table{open: i.open}
+		for _, c := range i.columns {
+			bare.columns = append(bare.columns, Column{Name: c.Name})
 		}
+		e.scope.items = []*item{&bare}
+		e.store(e.expr(n), "keeps an expression that reads")
 	})
 }
 
 func (e *eval) index(s *pgtypes.IndexStmt) {
-	e.within(func() {
-		e.scope.items = []*item{e.relation(s.Relation)}
-		for _, n := range s.IndexParams {
-			e.condition(n.GetIndexElem().GetExpr(), "indexes by")
-		}
-		e.condition(s.WhereClause, "filters by")
-	})
+	i := e.relation(s.Relation)
+	for _, n := range s.IndexParams {
+		e.lasting(n.GetIndexElem().GetExpr(), i, "indexes by")
+	}
+	e.lasting(s.WhereClause, i, "filters by")
 }
 
 func (e *eval) createTable(s *pgtypes.CreateStmt) {
@@ -239,47 +257,47 @@ func (e *eval) createTable(s *pgtypes.CreateStmt) {
 	}
 	e.within(func() {
 		e.scope.items = []*item{i}
-		e.columnsOf(s.TableElts)
+		e.columnsOf(s.TableElts, i)
 	})
 }
 
 // columnsOf walks the definitions of columns and constraints.
-func (e *eval) columnsOf(list []*pgtypes.Node) {
+func (e *eval) columnsOf(list []*pgtypes.Node, i *item) {
 	for _, n := range list {
 		switch v := n.GetNode().(type) {
 		case *pgtypes.Node_ColumnDef:
-			e.columnDef(v.ColumnDef)
+			e.columnDef(v.ColumnDef, i)
 		case *pgtypes.Node_Constraint:
-			e.constraint(v.Constraint)
+			e.constraint(v.Constraint, i)
 		case *pgtypes.Node_TableLikeClause:
 			e.relation(v.TableLikeClause.Relation)
 		}
 	}
 }
 
-func (e *eval) columnDef(c *pgtypes.ColumnDef) {
+func (e *eval) columnDef(c *pgtypes.ColumnDef, i *item) {
 	e.keep(table{rest: e.expr(c.RawDefault)}, "computes a column from")
 	for _, n := range c.Constraints {
-		e.constraint(n.GetConstraint())
+		e.constraint(n.GetConstraint(), i)
 	}
 }
 
-func (e *eval) constraint(c *pgtypes.Constraint) {
+func (e *eval) constraint(c *pgtypes.Constraint, i *item) {
 	switch c.GetContype() {
 	case pgtypes.ConstrType_CONSTR_DEFAULT, pgtypes.ConstrType_CONSTR_GENERATED, pgtypes.ConstrType_CONSTR_IDENTITY:
 		e.keep(table{rest: e.expr(c.RawExpr)}, "computes a column from")
 	default:
-		e.condition(c.GetRawExpr(), "checks")
+		e.lasting(c.GetRawExpr(), i, "checks")
 	}
 	if c.GetPktable() != nil {
-		i := e.relation(c.Pktable)
+		other := e.relation(c.Pktable)
 		for _, n := range pgsql.Strings(c.PkAttrs) {
-			if t, found, _ := i.named(n); found {
+			if t, found, _ := other.named(n); found {
 				e.predicate(t, "refers to")
 			}
 		}
 	}
-	e.condition(c.GetWhereClause(), "filters by")
+	e.lasting(c.GetWhereClause(), i, "filters by")
 }
 
 func (e *eval) alterTable(s *pgtypes.AlterTableStmt) {
@@ -298,7 +316,7 @@ func (e *eval) alterTable(s *pgtypes.AlterTableStmt) {
 			case pgtypes.AlterTableType_AT_GenericOptions, pgtypes.AlterTableType_AT_AlterColumnGenericOptions:
 				e.refuse("a foreign table shows what cannot be followed")
 			case pgtypes.AlterTableType_AT_AddColumn, pgtypes.AlterTableType_AT_AddConstraint:
-				e.columnsOf([]*pgtypes.Node{c.Def})
+				e.columnsOf([]*pgtypes.Node{c.Def}, i)
 			case pgtypes.AlterTableType_AT_AlterColumnType:
 				to, _, _ := i.named(c.Name)
 				e.put(e.expr(c.Def.GetColumnDef().GetRawDefault()), nil, to, c.Name)

@@ -33,6 +33,7 @@ type eval struct {
 	major     int             // the server's version; 0: not known
 	prepared  map[string]string
 	cursors   map[string]string
+	kept      bool            // the expression is kept, to be evaluated later
 	guess     int // inside a condition: constants compared are secrets
 	found     *findings
 }

@@ -237,6 +237,9 @@ func (e *eval) user(f *schemas.Function, t Taint) Taint {
 		e.found.impure = true
 		e.store(t, "passes to "+f.Name+", a function that may keep it,")
 	}
+	if e.kept && s.findings.code {
+		e.store(t, "makes something that passes to "+f.Name)
+	}
 	if s.dynamic && f.Volatility == "v" {
 		e.refuse(fmt.Sprintf("the function %s runs SQL that is computed", f.Name))
 	}
