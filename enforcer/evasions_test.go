@@ -29,6 +29,8 @@ type evasionState struct {
 	Conforming  *bool             `yaml:"standard_conforming_strings"`
 	Encoding    string            `yaml:"client_encoding"`
 	Prepared    map[string]string `yaml:"prepared"`
+	// Temporary relations of the session, with their columns.
+	Temporary map[string][]string `yaml:"temporary"`
 }
 
 func (s evasionState) state() *schemas.SessionState {
@@ -47,6 +49,9 @@ func (s evasionState) state() *schemas.SessionState {
 	}
 	for name, text := range s.Prepared {
 		state.Prepared = append(state.Prepared, &schemas.Prepared{Name: name, Text: text})
+	}
+	for name, columns := range s.Temporary {
+		state.Temporary = append(state.Temporary, &schemas.Temporary{Name: name, Columns: columns})
 	}
 	return state
 }
@@ -75,6 +80,17 @@ func evasions(t testing.TB) map[string][]evasion {
 	return all
 }
 
+// judged compares a verdict with what a case wants.
+func judged(t *testing.T, c evasion, got *schemas.VerdictAnswer) {
+	t.Helper()
+	by := policies(got)
+	slices.Sort(by)
+	slices.Sort(c.By)
+	if got.Failure != "" || got.Outcome != outcomes[c.Verdict] || !cmp.Equal(by, c.By, cmpopts.EquateEmpty()) {
+		t.Errorf("%s\n%s by %v, want %s by %v\n%v %s", c.SQL, got.Outcome, by, c.Verdict, c.By, got.Sql, got.Failure)
+	}
+}
+
 func TestEvasions(t *testing.T) {
 	e, _ := newEnforcer(t, load(t, string(file(t, "testdata/evasions/policies.yaml"))), nil)
 	for name, cases := range evasions(t) {
@@ -83,13 +99,7 @@ func TestEvasions(t *testing.T) {
 				t.Run(c.Name, func(t *testing.T) {
 					a := ask(c.SQL)
 					a.State = c.State.state()
-					got := e.Verdict(t.Context(), a)
-					by := policies(got)
-					slices.Sort(by)
-					slices.Sort(c.By)
-					if got.Failure != "" || got.Outcome != outcomes[c.Verdict] || !cmp.Equal(by, c.By, cmpopts.EquateEmpty()) {
-						t.Errorf("%s\n%s by %v, want %s by %v\n%v %s", c.SQL, got.Outcome, by, c.Verdict, c.By, got.Sql, got.Failure)
-					}
+					judged(t, c, e.Verdict(t.Context(), a))
 				})
 			}
 		})

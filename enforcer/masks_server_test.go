@@ -299,18 +299,19 @@ func TestMasksOnAServer(t *testing.T) {
 	}
 	s.world = string(file(t, "testdata/evasions/masks/world.sql"))
 	rs := load(t, string(file(t, "testdata/evasions/masks/masks.yaml")))
-	real := 0
+	real, played := 0, 0
 	for _, trick := range tricks {
 		t.Run(trick.Name, func(t *testing.T) {
 			s.t = t
 			s.renew(ctx, changes(trick.Steps))
 			e, _ := newEnforcer(t, rs, func(c *enforcer.Config) { c.Catalogues = s.known })
 			p := s.player(ctx, e)
-			var played []string
+			played++
+			var ran []string
 			for _, text := range trick.Steps {
 				shown, allowed, answer := p.step(ctx, text)
 				if allowed {
-					played = append(played, text)
+					ran = append(ran, text)
 				}
 				if answer.Failure != "" {
 					t.Errorf("%s: %s", text, answer.Failure)
@@ -323,7 +324,7 @@ func TestMasksOnAServer(t *testing.T) {
 				}
 			}
 			_ = p.conn.Close(ctx)
-			s.dirty = changes(played)
+			s.dirty = changes(ran)
 
 			s.renew(ctx, changes(trick.Steps))
 			p = s.player(ctx, e)
@@ -339,9 +340,9 @@ func TestMasksOnAServer(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("of %d tricks, %d show a planted value without the plan", len(tricks), real)
-	if real < len(tricks)*3/4 {
-		t.Errorf("only %d of %d tricks show anything without masks: is the world as they need it?", real, len(tricks))
+	t.Logf("of %d tricks, %d show a planted value without the plan", played, real)
+	if real < played*3/4 {
+		t.Errorf("only %d of %d tricks show anything without masks: is the world as they need it?", real, played)
 	}
 }
 

@@ -182,7 +182,9 @@ func (m *Main) runEnforcer(ctx context.Context) error {
 	if err := m.registry.Ready(ctx); err != nil {
 		return err
 	}
-	e, err := enforcer.New(enforcer.Config{Log: m.log, Resources: m.registry, Logger: m.logger, Now: time.Now})
+	e, err := enforcer.New(enforcer.Config{
+		Log: m.log, Resources: m.registry, Catalogues: enforcer.AskCatalogues(m.log), Logger: m.logger, Now: time.Now,
+	})
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,17 @@
 package lineage
 
-import "cmp"
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // maxSteps bounds the work on one text, views and functions that it uses included. What is left undone
 // then cannot be vouched for.
 const maxSteps = 400_000
+
+// maxColumns is PostgreSQL's limit for a result (MaxTupleAttributeNumber), with room for what is
+// joined before columns are chosen.
+const maxColumns = 1664 * 4
 
 // maxNesting is how deep texts within texts are followed.
 const maxNesting = 12
@@ -26,8 +32,10 @@ func newBudget() *budget {
 // exhausted is what a walk panics with when its budget is spent; analyze recovers it.
 type exhausted struct{}
 
-func (b *budget) step() {
-	if b.steps++; b.steps > maxSteps {
+func (b *budget) step() { b.take(1) }
+
+func (b *budget) take(n int) {
+	if b.steps += n; b.steps > maxSteps {
 		panic(exhausted{})
 	}
 }

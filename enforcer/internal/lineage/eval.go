@@ -33,8 +33,8 @@ type eval struct {
 	major     int             // the server's version; 0: not known
 	prepared  map[string]string
 	cursors   map[string]string
-	kept      bool            // the expression is kept, to be evaluated later
-	guess     int // inside a condition: constants compared are secrets
+	kept      bool // the expression is kept, to be evaluated later
+	guess     int  // inside a condition: constants compared are secrets
 	found     *findings
 }
 
@@ -170,8 +170,10 @@ func (e *eval) expr(n *pgtypes.Node) Taint {
 	case *pgtypes.Node_BoolExpr, *pgtypes.Node_CaseExpr:
 		t := e.below(n)
 		e.computes(t)
-		if t.Any() {
-			e.hide(n)
+		if c := n.GetCaseExpr(); c.GetArg() != nil && t.Any() { // held against each WHEN
+			for _, w := range c.Args {
+				e.hide(w.GetCaseWhen().GetExpr())
+			}
 		}
 		return t
 	case *pgtypes.Node_TypeCast:

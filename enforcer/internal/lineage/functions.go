@@ -56,7 +56,7 @@ func (e *eval) function(names []string, arguments int, t Taint, f *pgtypes.FuncC
 		}
 	}
 	if !builtin && !matched {
-		e.found.code, e.found.impure = true, true
+		e.found.code, e.found.hidden, e.found.impure = true, true, true
 		e.store(t, "passes to "+name+", a function that is not known,")
 		if pgsql.Remote(name) {
 			return t.and(e.remote(name))

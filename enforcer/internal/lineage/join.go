@@ -22,6 +22,7 @@ func (e *eval) join(j *pgtypes.JoinExpr) []*item {
 		i.lateral = false
 	}
 	l, r := bare(left), bare(right)
+	e.budget.take(len(l.columns) + len(r.columns))
 	using := pgsql.Strings(j.UsingClause)
 	if j.IsNatural {
 		using = shared(l, r)

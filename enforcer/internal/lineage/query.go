@@ -105,8 +105,12 @@ func (e *eval) expandable(n *pgtypes.Node, out *table) bool {
 // spread adds all columns of t.
 func (e *eval) spread(t table, out *table) {
 	e.found.starred = true
+	e.budget.take(len(t.columns))
 	out.columns = append(out.columns, t.columns...)
 	out.open, out.rest = out.open || t.open, out.rest.and(t.rest)
+	if len(out.columns) > maxColumns { // no result has as many: what it is made of is not as it seems
+		panic(exhausted{})
+	}
 	e.read(t.everything())
 }
 

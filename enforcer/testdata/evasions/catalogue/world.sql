@@ -1,0 +1,30 @@
+-- What exists already when the tricks are played.
+SET search_path = public;
+DROP SCHEMA IF EXISTS public, nowhere, other, audit, harmless, s, app CASCADE;
+CREATE SCHEMA public; CREATE SCHEMA nowhere; CREATE SCHEMA other; CREATE SCHEMA audit; CREATE SCHEMA harmless; CREATE SCHEMA app;
+CREATE TABLE vault (id int, v text); INSERT INTO vault VALUES (1, 'a'), (2, 'b'), (3, 'c');
+CREATE TABLE t (id int, a int, b text, note text); INSERT INTO t SELECT i, 0, 'b', '' FROM generate_series(1, 5) i;
+CREATE TABLE customers (id int, name text, ssn text); INSERT INTO customers VALUES (1, 'x', '123');
+CREATE TABLE app.ledger (id int); INSERT INTO app.ledger VALUES (1);
+CREATE TABLE other.plain (id int); INSERT INTO other.plain VALUES (1);
+CREATE VIEW vault_view AS SELECT id, v FROM vault;
+CREATE VIEW view_of_view AS SELECT id FROM vault_view WHERE id > 0;
+CREATE VIEW t_view AS SELECT id, a FROM t;
+CREATE FUNCTION purge() RETURNS void LANGUAGE sql AS 'DELETE FROM vault';
+CREATE FUNCTION purge_pl(i int DEFAULT 1) RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM vault; RETURN i; END $$;
+CREATE FUNCTION purge_atomic() RETURNS void LANGUAGE sql BEGIN ATOMIC DELETE FROM vault; END;
+CREATE FUNCTION purge_twice() RETURNS void LANGUAGE sql AS 'SELECT purge()';
+CREATE FUNCTION purge_dynamic(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE q; END $$;
+CREATE FUNCTION purge_path() RETURNS void LANGUAGE plpgsql SET search_path = public AS $$ BEGIN DELETE FROM vault; END $$;
+CREATE FUNCTION drop_it() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE IF EXISTS vault; END $$;
+CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql AS 'DELETE FROM public.vault RETURNING id';
+CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t';
+CREATE FUNCTION seen(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT v FROM vault WHERE id = $1';
+CREATE PROCEDURE purge_procedure() LANGUAGE plpgsql AS $$ BEGIN DELETE FROM vault; END $$;
+CREATE PROCEDURE tidy(i int) LANGUAGE plpgsql AS $$ BEGIN UPDATE t SET b = 'x' WHERE id = i; END $$;
+CREATE FUNCTION purge_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TABLE watched (id int); CREATE TRIGGER noted BEFORE UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION purge_trigger();
+CREATE TABLE ruled (id int); CREATE RULE r AS ON INSERT TO ruled DO ALSO DELETE FROM vault;
+GRANT ALL ON ALL TABLES IN SCHEMA public, app, other TO app; GRANT ALL ON SCHEMA public, app, other, nowhere TO app;
+ALTER TABLE vault OWNER TO app; ALTER TABLE t OWNER TO app; ALTER TABLE customers OWNER TO app;
+ALTER TABLE ruled OWNER TO app; ALTER TABLE watched OWNER TO app; ALTER SCHEMA public OWNER TO app
