@@ -193,6 +193,9 @@ func TestEffects(t *testing.T) {
 		commit   = schemas.StateEffect_KIND_COMMIT
 		rollback = schemas.StateEffect_KIND_ROLLBACK
 		setting  = schemas.StateEffect_KIND_SETTING
+		dropped  = schemas.StateEffect_KIND_TEMPORARY_DROPPED
+		closed   = schemas.StateEffect_KIND_CURSOR_CLOSED
+		changed  = schemas.StateEffect_KIND_CATALOGUE
 	)
 	type effects = []*schemas.StateEffect
 	a := pgsql.New(pgsql.Config{})
@@ -206,8 +209,8 @@ func TestEffects(t *testing.T) {
 		"SET search_path TO DEFAULT":                           {effect(reset, "search_path")},
 		"RESET search_path":                                    {effect(reset, "search_path")},
 		"RESET ALL":                                            {effect(reset, "")},
-		"DISCARD ALL":                                          {effect(reset, ""), effect(dealloc, "")},
-		"DISCARD TEMP":                                         nil,
+		"DISCARD ALL":                                          {effect(dropped, ""), effect(reset, ""), effect(dealloc, ""), effect(closed, "")},
+		"DISCARD TEMP":                                         {effect(dropped, "")},
 		"SET ROLE bob":                                         {effect(role, "", "bob")},
 		"SET ROLE NONE":                                        {effect(role, "", "")},
 		"RESET ROLE":                                           {effect(role, "", "")},
@@ -238,9 +241,9 @@ func TestEffects(t *testing.T) {
 		"SELECT set_config('search_path', 'x', true) FROM t":   {effect(unknown, "")},
 		"SELECT 1 WHERE set_config('a', 'x', true) = ''":       {effect(unknown, "")},
 		"SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'jit'": {effect(unknown, "")},
-		"DO $$ BEGIN SET search_path = x; END $$":                                 {effect(unknown, "")},
-		"DO $$ BEGIN EXECUTE a(); END $$":                                         {effect(unknown, "")},
-		"CALL f()":                                                                {effect(unknown, "")},
+		"DO $$ BEGIN SET search_path = x; END $$":                                 {effect(unknown, ""), effect(changed, "")},
+		"DO $$ BEGIN EXECUTE a(); END $$":                                         {effect(unknown, ""), effect(changed, "")},
+		"CALL f()":                                                                {effect(unknown, ""), effect(changed, "")},
 		"EXPLAIN SELECT set_config('search_path', 'x', true)":                     nil,
 		"UPDATE pg_settings SET setting = 'x'":                                    {effect(unknown, "")},
 		"nonsense":                                                                {effect(unknown, "")},
