@@ -3,9 +3,12 @@
 //
 //	gateway                       enforcer                                  resources
 //	   | ask.verdict.postgres ------>| facts of the text (internal/pgsql)        |
+//	   |<- ask.catalogue.<target> ---| unless the state's digest is known        |
 //	   |                             | role? policies of the target, in CEL <----| snapshot
+//	   |                             | masks: lineage (internal/lineage) <-------|
 //	   |<- outcome, reasons, facts, -| deny > hold > allow                       |
-//	   |   secrets, effects, reuse   |                                           |
+//	   |   secrets, effects, reuse,  |                                           |
+//	   |   plan of masks             |                                           |
 //
 // # How verdicts combine
 //
@@ -26,8 +29,10 @@
 // command.sql.reads and writes hold schema.table; columns schema.table.column, with * for the whole
 // row; functions schema.function. Names are normalised as PostgreSQL does (case, quotes, U&, 63
 // bytes) and written without quotes, unless a dot or quote in them would mislead. An
-// unqualified name is pg_catalog's if that has it, else it is of each schema of the search path,
-// "$user" aside: all of them are listed. An unqualified column is of each table it may belong to.
+// unqualified name is pg_catalog's if that has it, else it is of each schema of the search path in
+// which the catalogue has it, "$user" expanded. Without a catalogue, or where it has it in none, it is of
+// every schema of the path, "$user" aside: all of them are listed. A temporary relation that hides
+// others is listed beside them. An unqualified column is of each table it may belong to.
 //
 // # Kinds
 //
@@ -68,7 +73,9 @@
 // # Secrets and reuse
 //
 // An answer names the parts of the text that are never to be recorded, each with the marker to
-// record instead: '‹secret›' for a literal, ‹unparsed› for a text that was not understood. Reuse says
+// record instead: '‹secret›' for a literal, '‹masked›' for one that is bound for a masked column or held
+// against one, ‹unparsed› for a text that was not understood; secret_parameters are the same for
+// parameters. Reuse says
 // for how long, within the session, the answer holds: for the exact text; for its shape, the text
 // with its plain numbers aside; or not at all, when a policy looks at now.
 package enforcer

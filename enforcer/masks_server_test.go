@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -358,6 +359,7 @@ func TestOrdinaryStatementsAreClear(t *testing.T) {
 	s.world = string(file(t, "testdata/evasions/masks/world.sql"))
 	s.renew(ctx, true)
 	e, _ := newEnforcer(t, load(t, string(file(t, "testdata/evasions/masks/masks.yaml"))), func(c *enforcer.Config) { c.Catalogues = s.known })
+	statements = append(statements, described(t, s.url)...)
 	for _, text := range statements {
 		p := s.player(ctx, e)
 		a := ask(text)
@@ -391,4 +393,32 @@ func TestOrdinaryStatementsAreClear(t *testing.T) {
 		}
 		_ = p.conn.Close(ctx)
 	}
+}
+
+// described are the queries that psql makes of its commands.
+func described(t *testing.T, url string) []string {
+	t.Helper()
+	psql, err := exec.LookPath("psql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-X", "-E", url + " user=app dbname=orders"}
+	for _, c := range []string{
+		`\d`, `\d+`, `\d customers`, `\d+ customers`, `\d customer_codes`, `\d+ events`, `\dt *.*`, `\di`, `\ds`, `\dv`, `\dm`, `\df`, `\df+`, `\du`, `\dn+`,
+		`\l`, `\dx`, `\dT`, `\do`, `\dp`, `\dC`, `\dD`, `\dconfig`, `\dRp`, `\dX`, `\sf shout`, `\sv customer_codes`, `\det`, `\des`, `\dL`, `\dF`, `\dO`, `\db`, `\dE`, `\dg`,
+	} {
+		args = append(args, "-c", c)
+	}
+	out, err := exec.Command(psql, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("psql: %v\n%s", err, out)
+	}
+	var queries []string
+	for _, m := range regexp.MustCompile(`(?s)\*+ QUERY \*+\n(.*?)\n\*+\n`).FindAllStringSubmatch(string(out), -1) {
+		queries = append(queries, m[1])
+	}
+	if len(queries) < 40 {
+		t.Fatalf("psql tells %d queries only", len(queries))
+	}
+	return queries
 }

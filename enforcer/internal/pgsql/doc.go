@@ -13,9 +13,9 @@
 // what cannot be seen at all makes them opaque. So a policy that forbids a table errs towards
 // forbidding.
 //
-// What is not known without a catalogue, and therefore not in the facts: what views, rules, triggers and
-// functions that exist already do, whether the schema "$user" exists (it is passed over when the
-// path has another), and temporary tables that hide others.
+// A catalogue, where there is one, adds what exists: bodies of functions, queries of views, functions of
+// triggers, the schema "$user". What triggers and rewrite rules do is not followed. Operators and casts
+// are not resolved to their functions.
 //
 // The C parser recurses without a limit on left-deep trees and would take the process with it;
 // guard.go bounds depth by tokens before it parses.
