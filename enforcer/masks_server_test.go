@@ -120,7 +120,6 @@ type player struct {
 	served  served
 	state   *schemas.SessionState
 	notices []*pgconn.PgError
-	version string
 }
 
 func (s *maskServer) player(ctx context.Context, e *enforcer.Enforcer) *player {
