@@ -343,7 +343,7 @@ func (e *eval) rename(s *pgtypes.RenameStmt) {
 		i := e.relation(s.Relation)
 		t, _, _ := i.named(s.Subname)
 		for _, schema := range i.schemas {
-			t.Masks &^= e.world.pattern(schema, s.Relation.Relname, s.Newname).Masks
+			t = e.world.uncovered(t, e.world.pattern(schema, s.Relation.Relname, s.Newname))
 		}
 		e.store(t, "renames")
 	case pgtypes.ObjectType_OBJECT_TABLE, pgtypes.ObjectType_OBJECT_VIEW, pgtypes.ObjectType_OBJECT_MATVIEW, pgtypes.ObjectType_OBJECT_FOREIGN_TABLE:
@@ -369,20 +369,10 @@ func (e *eval) moved(r *pgtypes.RangeVar, schema, name string) {
 	}
 	var lost Taint
 	for _, c := range i.columns {
-		t := c.Taint
-		t.Masks &^= e.world.pattern(to, name, c.Name).Masks
-		lost = lost.and(t.orNothing())
+		lost = lost.and(e.world.uncovered(c.Taint, e.world.pattern(to, name, c.Name)))
 	}
 	if strings.HasPrefix(to, "pg_") {
 		lost = lost.and(i.everything())
 	}
 	e.store(lost.and(i.rest), "renames")
-}
-
-// orNothing drops the name of a column that no mask is left of.
-func (t Taint) orNothing() Taint {
-	if t.Masks == 0 {
-		return Taint{}
-	}
-	return t
 }

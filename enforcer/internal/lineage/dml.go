@@ -29,14 +29,15 @@ func (e *eval) destination(r *pgtypes.RangeVar) *item {
 func (e *eval) triggers(c candidate) {
 	e.found.code = true
 	for _, name := range c.known.GetTriggers() {
-		names, ok := pgsql.Identifiers(name, '.')
-		if !ok || len(names) != 2 || names[0] == "pg_catalog" {
-			continue
-		}
-		for _, f := range e.world.catalogue.Functions(names[0], names[1]) {
-			s := e.world.summarise(f, e)
-			if s.taint.Any() || s.unknown {
-				e.found.hidden = true
+		for at, r := range name { // either part may have dots in it
+			if r != '.' {
+				continue
+			}
+			for _, f := range e.world.catalogue.Functions(name[:at], name[at+1:]) {
+				s := e.world.summarise(f, e)
+				if s.taint.Any() || s.unknown {
+					e.found.hidden = true
+				}
 			}
 		}
 	}
@@ -47,8 +48,8 @@ func (e *eval) put(value Taint, n *pgtypes.Node, to Taint, column string) {
 	if to.Any() {
 		e.hide(n)
 	}
-	if value.Masks&^to.Masks != 0 {
-		e.store(Taint{value.Masks &^ to.Masks, value.Column}, "stores in "+column)
+	if left := e.world.uncovered(value, to); left.Any() {
+		e.store(left, "stores in "+column)
 	}
 }
 

@@ -104,9 +104,10 @@ func (e *eval) path() []string {
 	return path
 }
 
-// takes reports whether a function can be called with that many arguments.
+// takes reports whether a function can be called with that many arguments. A CALL gives some for output
+// parameters, by the version of the server.
 func takes(f *schemas.Function, n int) bool {
-	return n >= int(f.Arguments)-int(f.Defaults) && n <= int(f.Arguments) || f.Variadic && n >= int(f.Arguments)-1
+	return f.Kind == "p" || n >= int(f.Arguments)-int(f.Defaults) && n <= int(f.Arguments) || f.Variadic && n >= int(f.Arguments)-1
 }
 
 // builtin returns what a function of pg_catalog adds to what its arguments come from.

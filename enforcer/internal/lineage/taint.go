@@ -29,7 +29,3 @@ func (t Taint) and(u Taint) Taint {
 	t.Masks |= u.Masks
 	return t
 }
-
-// Within reports whether every mask among those of interest that covers t covers u as well: a
-// value of t may be put where u is.
-func (t Taint) Within(u Taint, interest uint64) bool { return t.Masks&^u.Masks&interest == 0 }

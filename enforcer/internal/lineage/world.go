@@ -72,6 +72,18 @@ func (w *World) pattern(schema, table, column string) Taint {
 	return t
 }
 
+// uncovered is what of t no mask of u covers. Masks that share a bit do not stand for each other.
+func (w *World) uncovered(t, u Taint) Taint {
+	if len(w.masks) > maxMasks+1 {
+		u.Masks &^= Bit(maxMasks)
+	}
+	t.Masks &^= u.Masks
+	if t.Masks == 0 {
+		return Taint{}
+	}
+	return t
+}
+
 // columns returns the columns of a relation, with what is masked in them. w.mu is held.
 func (w *World) columns(r *schemas.Relation, b *budget) []Column {
 	if found, ok := w.relations[r.Oid]; ok {

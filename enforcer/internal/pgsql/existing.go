@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pgtypes "github.com/pganalyze/pg_query_go/v6"
@@ -109,9 +110,28 @@ func (w *walker) known(names, called []string, f *pgtypes.FuncCall) {
 	}
 }
 
-// fits reports whether a function can be called with that many arguments.
+// field walks the functions that t.f may call, when t has no column f.
+func (w *walker) field(r ref, name string) {
+	if w.env.catalogue == nil {
+		return
+	}
+	for _, t := range r.tables {
+		if x := w.relationOf(t); x != nil && slices.ContainsFunc(x.Columns, func(a *schemas.Attribute) bool { return a.Name == name }) {
+			return
+		}
+	}
+	for _, f := range w.env.catalogue.Called(name) {
+		if f.Arguments > 0 && fits(f, 1) {
+			w.functions.add(qualify(f.Schema, f.Name))
+			w.body1(f)
+		}
+	}
+}
+
+// fits reports whether a function can be called with that many arguments. A CALL gives some for output
+// parameters, by the version of the server.
 func fits(f *schemas.Function, n int) bool {
-	return n >= int(f.Arguments)-int(f.Defaults) && n <= int(f.Arguments) || f.Variadic && n >= int(f.Arguments)-1
+	return f.Kind == "p" || n >= int(f.Arguments)-int(f.Defaults) && n <= int(f.Arguments) || f.Variadic && n >= int(f.Arguments)-1
 }
 
 // procedures reports whether the catalogue has the procedures that a CALL may mean, so that the walk

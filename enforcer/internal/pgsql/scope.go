@@ -206,6 +206,7 @@ func (w *walker) qualified(qualifier []string, column string) {
 		s.each(func(r ref) {
 			if r.alias == last {
 				w.of(r, column)
+				w.field(r, column)
 				found = true
 			}
 		})

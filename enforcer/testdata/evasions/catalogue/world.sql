@@ -21,6 +21,8 @@ CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql AS 'DELETE FROM public.vault
 CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t';
 CREATE FUNCTION seen(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT v FROM vault WHERE id = $1';
 CREATE PROCEDURE purge_procedure() LANGUAGE plpgsql AS $$ BEGIN DELETE FROM vault; END $$;
+CREATE FUNCTION purge_row(t) RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM vault; RETURN 1; END $$;
+CREATE PROCEDURE purge_out(OUT n int) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM vault; n := 1; END $$;
 CREATE PROCEDURE tidy(i int) LANGUAGE plpgsql AS $$ BEGIN UPDATE t SET b = 'x' WHERE id = i; END $$;
 CREATE FUNCTION purge_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TABLE watched (id int); CREATE TRIGGER noted BEFORE UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION purge_trigger();
