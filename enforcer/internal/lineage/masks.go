@@ -60,7 +60,6 @@ var keeping = map[string][]string{
 	"pg_stats_ext_exprs":     {"most_common_vals", "histogram_bounds", "most_common_elems", "range_bounds_histogram"},
 	"pg_statistic_ext_data":  {"stxdmcv", "stxdexpr"},
 	"pg_statistic_ext":       {"stxmcv"},
-	"pg_attribute":           {"attmissingval"},
 	"pg_stat_activity":       {"query"},
 	"pg_prepared_statements": {"statement"},
 	"pg_cursors":             {"statement"},
