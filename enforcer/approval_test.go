@@ -46,7 +46,7 @@ func TestApprovalConditions(t *testing.T) {
 		"INSERT INTO public.scratch VALUES (1)":  true,
 		"DO $$ BEGIN EXECUTE 'x'; END $$":        false, // all of nothing is true, but this cannot be seen
 	} {
-		v := e.Verdict(ask(text))
+		v := e.Verdict(t.Context(), ask(text))
 		got := new(schemas.ApprovalNeed)
 		if err := got.UnmarshalVT(v.Approval); err != nil || v.Outcome != schemas.Outcome_OUTCOME_HOLD {
 			t.Errorf("%s: %v, %v", text, v, err)

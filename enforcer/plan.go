@@ -111,7 +111,7 @@ func (v *judgement) predicates(w *viewer, r *lineage.Result) {
 			}
 			message := fmt.Sprintf("the statement %s %s, which the mask %s covers", u.What, column(u.Taint), m.Metadata.Name)
 			if verdict == resources.VerdictHold {
-				v.hold(rulePredicate, message, nil)
+				v.hold(rulePredicate, message, nil, false)
 			} else {
 				v.deny(rulePredicate, message)
 			}
