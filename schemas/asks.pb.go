@@ -540,6 +540,11 @@ type VerdictAsk struct {
 	Kind          CommandKind            `protobuf:"varint,7,opt,name=kind,proto3,enum=sallyport.v1.CommandKind" json:"kind,omitempty"`
 	Digest        []byte                 `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	State         *SessionState          `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
+	Operation     *FileOperation         `protobuf:"bytes,20,opt,name=operation,proto3" json:"operation,omitempty"` // FILE
+	Forward       *Forward               `protobuf:"bytes,21,opt,name=forward,proto3" json:"forward,omitempty"`     // FORWARD
+	Terminal      bool                   `protobuf:"varint,22,opt,name=terminal,proto3" json:"terminal,omitempty"`  // EXEC and SHELL: with a terminal
+	Login         string                 `protobuf:"bytes,23,opt,name=login,proto3" json:"login,omitempty"`         // account on the target
+	Observed      bool                   `protobuf:"varint,24,opt,name=observed,proto3" json:"observed,omitempty"`  // it was seen to run already: only kill and alert are left
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,6 +640,41 @@ func (x *VerdictAsk) GetState() *SessionState {
 		return x.State
 	}
 	return nil
+}
+
+func (x *VerdictAsk) GetOperation() *FileOperation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *VerdictAsk) GetForward() *Forward {
+	if x != nil {
+		return x.Forward
+	}
+	return nil
+}
+
+func (x *VerdictAsk) GetTerminal() bool {
+	if x != nil {
+		return x.Terminal
+	}
+	return false
+}
+
+func (x *VerdictAsk) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *VerdictAsk) GetObserved() bool {
+	if x != nil {
+		return x.Observed
+	}
+	return false
 }
 
 // Span is a part of the text, in bytes.
@@ -1242,6 +1282,7 @@ type VerdictAnswer struct {
 	Approval         []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                                                 // hold: marshalled ApprovalNeed
 	Plan             *MaskPlan              `protobuf:"bytes,12,opt,name=plan,proto3" json:"plan,omitempty"`                                                         // unset: nothing is masked
 	SecretParameters []uint32               `protobuf:"varint,13,rep,packed,name=secret_parameters,json=secretParameters,proto3" json:"secret_parameters,omitempty"` // numbers, from 1, of parameters that are never to be recorded
+	Exec             *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1363,6 +1404,13 @@ func (x *VerdictAnswer) GetPlan() *MaskPlan {
 func (x *VerdictAnswer) GetSecretParameters() []uint32 {
 	if x != nil {
 		return x.SecretParameters
+	}
+	return nil
+}
+
+func (x *VerdictAnswer) GetExec() *ExecFacts {
+	if x != nil {
+		return x.Exec
 	}
 	return nil
 }
@@ -2645,7 +2693,7 @@ const file_asks_proto_rawDesc = "" +
 	"\acolumns\x18\x02 \x03(\tR\acolumns\"2\n" +
 	"\bPrepared\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xc3\x02\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xfd\x03\n" +
 	"\n" +
 	"VerdictAsk\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x1a\n" +
@@ -2656,7 +2704,12 @@ const file_asks_proto_rawDesc = "" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x12-\n" +
 	"\x04kind\x18\a \x01(\x0e2\x19.sallyport.v1.CommandKindR\x04kind\x12\x16\n" +
 	"\x06digest\x18\b \x01(\fR\x06digest\x120\n" +
-	"\x05state\x18\t \x01(\v2\x1a.sallyport.v1.SessionStateR\x05state\"N\n" +
+	"\x05state\x18\t \x01(\v2\x1a.sallyport.v1.SessionStateR\x05state\x129\n" +
+	"\toperation\x18\x14 \x01(\v2\x1b.sallyport.v1.FileOperationR\toperation\x12/\n" +
+	"\aforward\x18\x15 \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12\x1a\n" +
+	"\bterminal\x18\x16 \x01(\bR\bterminal\x12\x14\n" +
+	"\x05login\x18\x17 \x01(\tR\x05login\x12\x1a\n" +
+	"\bobserved\x18\x18 \x01(\bR\bobserved\"N\n" +
 	"\x04Span\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x16\n" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x16\n" +
@@ -2730,7 +2783,7 @@ const file_asks_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
 	"\aexpires\x18\x03 \x01(\x03R\aexpires\x12\x18\n" +
-	"\afailure\x18\x04 \x01(\tR\afailure\"\x86\x04\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\xb3\x04\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -2745,7 +2798,8 @@ const file_asks_proto_rawDesc = "" +
 	" \x01(\bR\bcopiesIn\x12\x1a\n" +
 	"\bapproval\x18\v \x01(\fR\bapproval\x12*\n" +
 	"\x04plan\x18\f \x01(\v2\x16.sallyport.v1.MaskPlanR\x04plan\x12+\n" +
-	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\"\xbd\x02\n" +
+	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\x12+\n" +
+	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"\xbd\x02\n" +
 	"\bMaskPlan\x12,\n" +
 	"\x05rules\x18\x01 \x03(\v2\x16.sallyport.v1.MaskRuleR\x05rules\x123\n" +
 	"\aresults\x18\x02 \x03(\v2\x19.sallyport.v1.ResultMasksR\aresults\x122\n" +
@@ -2920,10 +2974,13 @@ var file_asks_proto_goTypes = []any{
 	(*Principal)(nil),         // 33: sallyport.v1.Principal
 	(*Run)(nil),               // 34: sallyport.v1.Run
 	(CommandKind)(0),          // 35: sallyport.v1.CommandKind
-	(*Value)(nil),             // 36: sallyport.v1.Value
-	(*SqlFacts)(nil),          // 37: sallyport.v1.SqlFacts
-	(*Reason)(nil),            // 38: sallyport.v1.Reason
-	(Outcome)(0),              // 39: sallyport.v1.Outcome
+	(*FileOperation)(nil),     // 36: sallyport.v1.FileOperation
+	(*Forward)(nil),           // 37: sallyport.v1.Forward
+	(*Value)(nil),             // 38: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 39: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 40: sallyport.v1.Reason
+	(Outcome)(0),              // 41: sallyport.v1.Outcome
+	(*ExecFacts)(nil),         // 42: sallyport.v1.ExecFacts
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
@@ -2933,46 +2990,49 @@ var file_asks_proto_depIdxs = []int32{
 	34, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
 	35, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	2,  // 7: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
-	11, // 8: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
-	12, // 9: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
-	12, // 10: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
-	33, // 11: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 12: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
-	35, // 13: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
-	36, // 14: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
-	37, // 15: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
-	10, // 16: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
-	38, // 17: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	39, // 18: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	38, // 19: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	37, // 20: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 21: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	8,  // 22: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	9,  // 23: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	16, // 24: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	17, // 25: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	19, // 26: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 27: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	22, // 28: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	18, // 29: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	18, // 30: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	20, // 31: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	21, // 32: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	18, // 33: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	18, // 34: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	25, // 35: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	26, // 36: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	28, // 37: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	27, // 38: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	33, // 39: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 40: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	3,  // 41: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	36, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
+	37, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
+	2,  // 9: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
+	11, // 10: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
+	12, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
+	12, // 12: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
+	33, // 13: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 14: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	35, // 15: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	38, // 16: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	39, // 17: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	10, // 18: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
+	40, // 19: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	41, // 20: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	40, // 21: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	39, // 22: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 23: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	8,  // 24: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	9,  // 25: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	16, // 26: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	42, // 27: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	17, // 28: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	19, // 29: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 30: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	22, // 31: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	18, // 32: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	18, // 33: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	20, // 34: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	21, // 35: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	18, // 36: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	18, // 37: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	25, // 38: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	26, // 39: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	28, // 40: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	27, // 41: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	33, // 42: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 43: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	3,  // 44: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }

@@ -77,6 +77,12 @@ const (
 	CommandKind_COMMAND_KIND_QUERY       CommandKind = 1 // text that is run at once
 	CommandKind_COMMAND_KIND_PREPARE     CommandKind = 2 // text that is parsed for later
 	CommandKind_COMMAND_KIND_EXECUTE     CommandKind = 3 // a prepared statement run with parameters
+	CommandKind_COMMAND_KIND_EXEC        CommandKind = 4 // a command line run by a shell on the target
+	CommandKind_COMMAND_KIND_SHELL       CommandKind = 5 // an interactive shell; text is empty
+	CommandKind_COMMAND_KIND_LINE        CommandKind = 6 // one line of a restricted shell, decided before it runs
+	CommandKind_COMMAND_KIND_SUBSYSTEM   CommandKind = 7 // text names it: "sftp"
+	CommandKind_COMMAND_KIND_FILE        CommandKind = 8 // one operation on a file
+	CommandKind_COMMAND_KIND_FORWARD     CommandKind = 9 // a connection, or a listener, through the target
 )
 
 // Enum value maps for CommandKind.
@@ -86,12 +92,24 @@ var (
 		1: "COMMAND_KIND_QUERY",
 		2: "COMMAND_KIND_PREPARE",
 		3: "COMMAND_KIND_EXECUTE",
+		4: "COMMAND_KIND_EXEC",
+		5: "COMMAND_KIND_SHELL",
+		6: "COMMAND_KIND_LINE",
+		7: "COMMAND_KIND_SUBSYSTEM",
+		8: "COMMAND_KIND_FILE",
+		9: "COMMAND_KIND_FORWARD",
 	}
 	CommandKind_value = map[string]int32{
 		"COMMAND_KIND_UNSPECIFIED": 0,
 		"COMMAND_KIND_QUERY":       1,
 		"COMMAND_KIND_PREPARE":     2,
 		"COMMAND_KIND_EXECUTE":     3,
+		"COMMAND_KIND_EXEC":        4,
+		"COMMAND_KIND_SHELL":       5,
+		"COMMAND_KIND_LINE":        6,
+		"COMMAND_KIND_SUBSYSTEM":   7,
+		"COMMAND_KIND_FILE":        8,
+		"COMMAND_KIND_FORWARD":     9,
 	}
 )
 
@@ -243,6 +261,9 @@ type Entry struct {
 	//	*Entry_Closed
 	//	*Entry_Lost
 	//	*Entry_State
+	//	*Entry_Terminal
+	//	*Entry_Observed
+	//	*Entry_File
 	//	*Entry_Masked
 	//	*Entry_Text
 	//	*Entry_Columns
@@ -396,6 +417,33 @@ func (x *Entry) GetState() *State {
 	return nil
 }
 
+func (x *Entry) GetTerminal() *Terminal {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_Terminal); ok {
+			return x.Terminal
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetObserved() *Observed {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_Observed); ok {
+			return x.Observed
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetFile() *File {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_File); ok {
+			return x.File
+		}
+	}
+	return nil
+}
+
 func (x *Entry) GetMasked() *Masked {
 	if x != nil {
 		if x, ok := x.Kind.(*Entry_Masked); ok {
@@ -503,6 +551,18 @@ type Entry_State struct {
 	State *State `protobuf:"bytes,19,opt,name=state,proto3,oneof"`
 }
 
+type Entry_Terminal struct {
+	Terminal *Terminal `protobuf:"bytes,20,opt,name=terminal,proto3,oneof"`
+}
+
+type Entry_Observed struct {
+	Observed *Observed `protobuf:"bytes,21,opt,name=observed,proto3,oneof"`
+}
+
+type Entry_File struct {
+	File *File `protobuf:"bytes,22,opt,name=file,proto3,oneof"`
+}
+
 type Entry_Masked struct {
 	Masked *Masked `protobuf:"bytes,30,opt,name=masked,proto3,oneof"`
 }
@@ -550,6 +610,12 @@ func (*Entry_Closed) isEntry_Kind() {}
 func (*Entry_Lost) isEntry_Kind() {}
 
 func (*Entry_State) isEntry_Kind() {}
+
+func (*Entry_Terminal) isEntry_Kind() {}
+
+func (*Entry_Observed) isEntry_Kind() {}
+
+func (*Entry_File) isEntry_Kind() {}
 
 func (*Entry_Masked) isEntry_Kind() {}
 
@@ -834,6 +900,10 @@ type Command struct {
 	Portal          string                 `protobuf:"bytes,8,opt,name=portal,proto3" json:"portal,omitempty"`
 	ParametersFirst uint64                 `protobuf:"varint,9,opt,name=parameters_first,json=parametersFirst,proto3" json:"parameters_first,omitempty"` // number of the first Text frame of a parameter too large for here; 0: none
 	Sql             *SqlFacts              `protobuf:"bytes,10,opt,name=sql,proto3" json:"sql,omitempty"`                                                // what the enforcer made of it
+	Exec            *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`                                              // EXEC and LINE: what the enforcer made of it
+	Operation       *FileOperation         `protobuf:"bytes,21,opt,name=operation,proto3" json:"operation,omitempty"`                                    // FILE
+	Forward         *Forward               `protobuf:"bytes,22,opt,name=forward,proto3" json:"forward,omitempty"`                                        // FORWARD
+	Parent          uint64                 `protobuf:"varint,23,opt,name=parent,proto3" json:"parent,omitempty"`                                         // the command that this one is part of: the subsystem of a file operation, the shell of a line; 0: none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -938,6 +1008,352 @@ func (x *Command) GetSql() *SqlFacts {
 	return nil
 }
 
+func (x *Command) GetExec() *ExecFacts {
+	if x != nil {
+		return x.Exec
+	}
+	return nil
+}
+
+func (x *Command) GetOperation() *FileOperation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *Command) GetForward() *Forward {
+	if x != nil {
+		return x.Forward
+	}
+	return nil
+}
+
+func (x *Command) GetParent() uint64 {
+	if x != nil {
+		return x.Parent
+	}
+	return 0
+}
+
+// ExecFacts is the parsed meaning of a shell's command line.
+type ExecFacts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Commands      []*ExecCommand         `protobuf:"bytes,1,rep,name=commands,proto3" json:"commands,omitempty"` // every simple command, in order of the text, nested ones included
+	Opaque        bool                   `protobuf:"varint,2,opt,name=opaque,proto3" json:"opaque,omitempty"`    // it runs something that cannot be seen: eval, a name that is computed, a script from input
+	Unparsed      bool                   `protobuf:"varint,3,opt,name=unparsed,proto3" json:"unparsed,omitempty"`
+	ParseError    string                 `protobuf:"bytes,4,opt,name=parse_error,json=parseError,proto3" json:"parse_error,omitempty"`
+	Reads         []string               `protobuf:"bytes,5,rep,name=reads,proto3" json:"reads,omitempty"`   // files that redirections read
+	Writes        []string               `protobuf:"bytes,6,rep,name=writes,proto3" json:"writes,omitempty"` // files that redirections write
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecFacts) Reset() {
+	*x = ExecFacts{}
+	mi := &file_entries_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecFacts) ProtoMessage() {}
+
+func (x *ExecFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecFacts.ProtoReflect.Descriptor instead.
+func (*ExecFacts) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ExecFacts) GetCommands() []*ExecCommand {
+	if x != nil {
+		return x.Commands
+	}
+	return nil
+}
+
+func (x *ExecFacts) GetOpaque() bool {
+	if x != nil {
+		return x.Opaque
+	}
+	return false
+}
+
+func (x *ExecFacts) GetUnparsed() bool {
+	if x != nil {
+		return x.Unparsed
+	}
+	return false
+}
+
+func (x *ExecFacts) GetParseError() string {
+	if x != nil {
+		return x.ParseError
+	}
+	return ""
+}
+
+func (x *ExecFacts) GetReads() []string {
+	if x != nil {
+		return x.Reads
+	}
+	return nil
+}
+
+func (x *ExecFacts) GetWrites() []string {
+	if x != nil {
+		return x.Writes
+	}
+	return nil
+}
+
+// ExecCommand is one simple command with its words as the shell would expand them, where that is
+// known without running anything.
+type ExecCommand struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Program       string                 `protobuf:"bytes,1,opt,name=program,proto3" json:"program,omitempty"`         // base name of the first word; empty: not known
+	Argv          []string               `protobuf:"bytes,2,rep,name=argv,proto3" json:"argv,omitempty"`               // a word that is not known is "" and its number is in unknown
+	Unknown       []uint32               `protobuf:"varint,3,rep,packed,name=unknown,proto3" json:"unknown,omitempty"` // positions in argv, from 0
+	Background    bool                   `protobuf:"varint,4,opt,name=background,proto3" json:"background,omitempty"`
+	Piped         bool                   `protobuf:"varint,5,opt,name=piped,proto3" json:"piped,omitempty"` // its input is another command's output
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecCommand) Reset() {
+	*x = ExecCommand{}
+	mi := &file_entries_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecCommand) ProtoMessage() {}
+
+func (x *ExecCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecCommand.ProtoReflect.Descriptor instead.
+func (*ExecCommand) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ExecCommand) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+func (x *ExecCommand) GetArgv() []string {
+	if x != nil {
+		return x.Argv
+	}
+	return nil
+}
+
+func (x *ExecCommand) GetUnknown() []uint32 {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+func (x *ExecCommand) GetBackground() bool {
+	if x != nil {
+		return x.Background
+	}
+	return false
+}
+
+func (x *ExecCommand) GetPiped() bool {
+	if x != nil {
+		return x.Piped
+	}
+	return false
+}
+
+// FileOperation is what is asked of a file, in SFTP's terms (draft-ietf-secsh-filexfer-02), whichever
+// protocol asks.
+type FileOperation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     string                 `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"` // open, read, write, stat, list, mkdir, rmdir, remove, rename, symlink, link, readlink, setstat, realpath, extended
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`           // as the target is told, made absolute and clean where the start directory is known
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`               // rename, symlink, link: the other path
+	Reads         bool                   `protobuf:"varint,4,opt,name=reads,proto3" json:"reads,omitempty"`        // open: it may read
+	Writes        bool                   `protobuf:"varint,5,opt,name=writes,proto3" json:"writes,omitempty"`      // open: it may write, create or truncate
+	Detail        string                 `protobuf:"bytes,6,opt,name=detail,proto3" json:"detail,omitempty"`       // extended: its name; setstat: what is set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileOperation) Reset() {
+	*x = FileOperation{}
+	mi := &file_entries_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileOperation) ProtoMessage() {}
+
+func (x *FileOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileOperation.ProtoReflect.Descriptor instead.
+func (*FileOperation) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FileOperation) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *FileOperation) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FileOperation) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *FileOperation) GetReads() bool {
+	if x != nil {
+		return x.Reads
+	}
+	return false
+}
+
+func (x *FileOperation) GetWrites() bool {
+	if x != nil {
+		return x.Writes
+	}
+	return false
+}
+
+func (x *FileOperation) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// Forward is a connection through the target.
+type Forward struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Direction     string                 `protobuf:"bytes,1,opt,name=direction,proto3" json:"direction,omitempty"` // local (client to host), remote (listener on the target), dynamic is local
+	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`           // destination as asked; remote: address that is bound
+	Port          uint32                 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	Origin        string                 `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"` // host:port where the connection comes from, as the client says
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forward) Reset() {
+	*x = Forward{}
+	mi := &file_entries_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forward) ProtoMessage() {}
+
+func (x *Forward) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forward.ProtoReflect.Descriptor instead.
+func (*Forward) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Forward) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *Forward) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Forward) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Forward) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
 // Value is one parameter or cell.
 type Value struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -953,7 +1369,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_entries_proto_msgTypes[5]
+	mi := &file_entries_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1381,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[5]
+	mi := &file_entries_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1394,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{5}
+	return file_entries_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Value) GetData() []byte {
@@ -1043,7 +1459,7 @@ type SqlFacts struct {
 
 func (x *SqlFacts) Reset() {
 	*x = SqlFacts{}
-	mi := &file_entries_proto_msgTypes[6]
+	mi := &file_entries_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1471,7 @@ func (x *SqlFacts) String() string {
 func (*SqlFacts) ProtoMessage() {}
 
 func (x *SqlFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[6]
+	mi := &file_entries_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1484,7 @@ func (x *SqlFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SqlFacts.ProtoReflect.Descriptor instead.
 func (*SqlFacts) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{6}
+	return file_entries_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SqlFacts) GetKinds() []string {
@@ -1152,7 +1568,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_entries_proto_msgTypes[7]
+	mi := &file_entries_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1580,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[7]
+	mi := &file_entries_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1593,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{7}
+	return file_entries_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Reason) GetPolicy() string {
@@ -1209,7 +1625,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_entries_proto_msgTypes[8]
+	mi := &file_entries_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1637,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[8]
+	mi := &file_entries_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1650,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{8}
+	return file_entries_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Verdict) GetCommand() uint64 {
@@ -1291,7 +1707,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_entries_proto_msgTypes[9]
+	mi := &file_entries_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1719,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[9]
+	mi := &file_entries_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1732,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{9}
+	return file_entries_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Held) GetCommand() uint64 {
@@ -1354,7 +1770,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_entries_proto_msgTypes[10]
+	mi := &file_entries_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1782,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[10]
+	mi := &file_entries_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1795,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{10}
+	return file_entries_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Decided) GetCommand() uint64 {
@@ -1435,7 +1851,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_entries_proto_msgTypes[11]
+	mi := &file_entries_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1863,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[11]
+	mi := &file_entries_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1876,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{11}
+	return file_entries_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Result) GetCommand() uint64 {
@@ -1540,7 +1956,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_entries_proto_msgTypes[12]
+	mi := &file_entries_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1968,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[12]
+	mi := &file_entries_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1981,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{12}
+	return file_entries_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Failure) GetSeverity() string {
@@ -1617,7 +2033,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_entries_proto_msgTypes[13]
+	mi := &file_entries_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +2045,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[13]
+	mi := &file_entries_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +2058,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{13}
+	return file_entries_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Notice) GetCommand() uint64 {
@@ -1691,7 +2107,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_entries_proto_msgTypes[14]
+	mi := &file_entries_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2119,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[14]
+	mi := &file_entries_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2132,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{14}
+	return file_entries_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *State) GetName() string {
@@ -1731,6 +2147,262 @@ func (x *State) GetValue() string {
 		return x.Value
 	}
 	return ""
+}
+
+// Terminal is the size of a command's terminal: at its start, and each time it changes.
+type Terminal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"` // TERM, at the start only
+	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`
+	Rows          uint32                 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Terminal) Reset() {
+	*x = Terminal{}
+	mi := &file_entries_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Terminal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Terminal) ProtoMessage() {}
+
+func (x *Terminal) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Terminal.ProtoReflect.Descriptor instead.
+func (*Terminal) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Terminal) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *Terminal) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Terminal) GetColumns() uint32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *Terminal) GetRows() uint32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// Observed is a command line that was seen to be typed in a shell. It is no barrier: the target has
+// it already.
+type Observed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"` // the shell
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`                            // marks: the shell's own (OSC 133); screen: read off the screen
+	Ended         bool                   `protobuf:"varint,4,opt,name=ended,proto3" json:"ended,omitempty"`                             // the shell said how it ended
+	ExitStatus    int32                  `protobuf:"varint,5,opt,name=exit_status,json=exitStatus,proto3" json:"exit_status,omitempty"` // of ended
+	Digest        []byte                 `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	Exec          *ExecFacts             `protobuf:"bytes,7,opt,name=exec,proto3" json:"exec,omitempty"` // what the enforcer made of it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Observed) Reset() {
+	*x = Observed{}
+	mi := &file_entries_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Observed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Observed) ProtoMessage() {}
+
+func (x *Observed) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Observed.ProtoReflect.Descriptor instead.
+func (*Observed) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Observed) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *Observed) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Observed) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Observed) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *Observed) GetExitStatus() int32 {
+	if x != nil {
+		return x.ExitStatus
+	}
+	return 0
+}
+
+func (x *Observed) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Observed) GetExec() *ExecFacts {
+	if x != nil {
+		return x.Exec
+	}
+	return nil
+}
+
+// File is a file that went by, when it is closed.
+type File struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"` // that opened it
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	BytesIn       uint64                 `protobuf:"varint,3,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"` // towards the target
+	BytesOut      uint64                 `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	DigestIn      []byte                 `protobuf:"bytes,5,opt,name=digest_in,json=digestIn,proto3" json:"digest_in,omitempty"` // SHA-256 of what was written, when that was in order and whole
+	DigestOut     []byte                 `protobuf:"bytes,6,opt,name=digest_out,json=digestOut,proto3" json:"digest_out,omitempty"`
+	Kept          bool                   `protobuf:"varint,7,opt,name=kept,proto3" json:"kept,omitempty"` // Bytes frames of command hold the content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_entries_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *File) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *File) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *File) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *File) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
+func (x *File) GetDigestIn() []byte {
+	if x != nil {
+		return x.DigestIn
+	}
+	return nil
+}
+
+func (x *File) GetDigestOut() []byte {
+	if x != nil {
+		return x.DigestOut
+	}
+	return nil
+}
+
+func (x *File) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
 }
 
 // Closed is always the last fact of a session.
@@ -1749,7 +2421,7 @@ type Closed struct {
 
 func (x *Closed) Reset() {
 	*x = Closed{}
-	mi := &file_entries_proto_msgTypes[15]
+	mi := &file_entries_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +2433,7 @@ func (x *Closed) String() string {
 func (*Closed) ProtoMessage() {}
 
 func (x *Closed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[15]
+	mi := &file_entries_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +2446,7 @@ func (x *Closed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closed.ProtoReflect.Descriptor instead.
 func (*Closed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{15}
+	return file_entries_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Closed) GetReason() string {
@@ -1837,7 +2509,7 @@ type Lost struct {
 
 func (x *Lost) Reset() {
 	*x = Lost{}
-	mi := &file_entries_proto_msgTypes[16]
+	mi := &file_entries_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +2521,7 @@ func (x *Lost) String() string {
 func (*Lost) ProtoMessage() {}
 
 func (x *Lost) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[16]
+	mi := &file_entries_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +2534,7 @@ func (x *Lost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lost.ProtoReflect.Descriptor instead.
 func (*Lost) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{16}
+	return file_entries_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Lost) GetRanges() []*Range {
@@ -1882,7 +2554,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_entries_proto_msgTypes[17]
+	mi := &file_entries_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2566,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[17]
+	mi := &file_entries_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2579,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{17}
+	return file_entries_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -1934,7 +2606,7 @@ type Sealed struct {
 
 func (x *Sealed) Reset() {
 	*x = Sealed{}
-	mi := &file_entries_proto_msgTypes[18]
+	mi := &file_entries_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2618,7 @@ func (x *Sealed) String() string {
 func (*Sealed) ProtoMessage() {}
 
 func (x *Sealed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[18]
+	mi := &file_entries_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2631,7 @@ func (x *Sealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
 func (*Sealed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{18}
+	return file_entries_proto_rawDescGZIP(), []int{25}
 }
 
 // Text is a piece of a command's text or of one parameter too large for the Command itself.
@@ -1975,7 +2647,7 @@ type Text struct {
 
 func (x *Text) Reset() {
 	*x = Text{}
-	mi := &file_entries_proto_msgTypes[19]
+	mi := &file_entries_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2659,7 @@ func (x *Text) String() string {
 func (*Text) ProtoMessage() {}
 
 func (x *Text) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[19]
+	mi := &file_entries_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2672,7 @@ func (x *Text) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Text.ProtoReflect.Descriptor instead.
 func (*Text) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{19}
+	return file_entries_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Text) GetFirst() uint64 {
@@ -2047,7 +2719,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_entries_proto_msgTypes[20]
+	mi := &file_entries_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2731,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[20]
+	mi := &file_entries_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2744,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{20}
+	return file_entries_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Column) GetName() string {
@@ -2142,7 +2814,7 @@ type Columns struct {
 
 func (x *Columns) Reset() {
 	*x = Columns{}
-	mi := &file_entries_proto_msgTypes[21]
+	mi := &file_entries_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2826,7 @@ func (x *Columns) String() string {
 func (*Columns) ProtoMessage() {}
 
 func (x *Columns) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[21]
+	mi := &file_entries_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2839,7 @@ func (x *Columns) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Columns.ProtoReflect.Descriptor instead.
 func (*Columns) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{21}
+	return file_entries_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Columns) GetCommand() uint64 {
@@ -2201,7 +2873,7 @@ type Rows struct {
 
 func (x *Rows) Reset() {
 	*x = Rows{}
-	mi := &file_entries_proto_msgTypes[22]
+	mi := &file_entries_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2885,7 @@ func (x *Rows) String() string {
 func (*Rows) ProtoMessage() {}
 
 func (x *Rows) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[22]
+	mi := &file_entries_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2898,7 @@ func (x *Rows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rows.ProtoReflect.Descriptor instead.
 func (*Rows) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{22}
+	return file_entries_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Rows) GetCommand() uint64 {
@@ -2277,7 +2949,7 @@ type Bytes struct {
 
 func (x *Bytes) Reset() {
 	*x = Bytes{}
-	mi := &file_entries_proto_msgTypes[23]
+	mi := &file_entries_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2961,7 @@ func (x *Bytes) String() string {
 func (*Bytes) ProtoMessage() {}
 
 func (x *Bytes) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[23]
+	mi := &file_entries_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2974,7 @@ func (x *Bytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bytes.ProtoReflect.Descriptor instead.
 func (*Bytes) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{23}
+	return file_entries_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Bytes) GetCommand() uint64 {
@@ -2344,7 +3016,7 @@ type Masked struct {
 
 func (x *Masked) Reset() {
 	*x = Masked{}
-	mi := &file_entries_proto_msgTypes[24]
+	mi := &file_entries_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +3028,7 @@ func (x *Masked) String() string {
 func (*Masked) ProtoMessage() {}
 
 func (x *Masked) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[24]
+	mi := &file_entries_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +3041,7 @@ func (x *Masked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Masked.ProtoReflect.Descriptor instead.
 func (*Masked) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{24}
+	return file_entries_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Masked) GetCommand() uint64 {
@@ -2399,7 +3071,7 @@ type MaskCount struct {
 
 func (x *MaskCount) Reset() {
 	*x = MaskCount{}
-	mi := &file_entries_proto_msgTypes[25]
+	mi := &file_entries_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +3083,7 @@ func (x *MaskCount) String() string {
 func (*MaskCount) ProtoMessage() {}
 
 func (x *MaskCount) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[25]
+	mi := &file_entries_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +3096,7 @@ func (x *MaskCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskCount.ProtoReflect.Descriptor instead.
 func (*MaskCount) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{25}
+	return file_entries_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MaskCount) GetMask() string {
@@ -2475,7 +3147,7 @@ type Concealed struct {
 
 func (x *Concealed) Reset() {
 	*x = Concealed{}
-	mi := &file_entries_proto_msgTypes[26]
+	mi := &file_entries_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +3159,7 @@ func (x *Concealed) String() string {
 func (*Concealed) ProtoMessage() {}
 
 func (x *Concealed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[26]
+	mi := &file_entries_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +3172,7 @@ func (x *Concealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concealed.ProtoReflect.Descriptor instead.
 func (*Concealed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{26}
+	return file_entries_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Concealed) GetCommand() uint64 {
@@ -2540,7 +3212,7 @@ type ConcealedValues struct {
 
 func (x *ConcealedValues) Reset() {
 	*x = ConcealedValues{}
-	mi := &file_entries_proto_msgTypes[27]
+	mi := &file_entries_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +3224,7 @@ func (x *ConcealedValues) String() string {
 func (*ConcealedValues) ProtoMessage() {}
 
 func (x *ConcealedValues) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[27]
+	mi := &file_entries_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +3237,7 @@ func (x *ConcealedValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConcealedValues.ProtoReflect.Descriptor instead.
 func (*ConcealedValues) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{27}
+	return file_entries_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ConcealedValues) GetValues() []*ConcealedValue {
@@ -2588,7 +3260,7 @@ type ConcealedValue struct {
 
 func (x *ConcealedValue) Reset() {
 	*x = ConcealedValue{}
-	mi := &file_entries_proto_msgTypes[28]
+	mi := &file_entries_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +3272,7 @@ func (x *ConcealedValue) String() string {
 func (*ConcealedValue) ProtoMessage() {}
 
 func (x *ConcealedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[28]
+	mi := &file_entries_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +3285,7 @@ func (x *ConcealedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConcealedValue.ProtoReflect.Descriptor instead.
 func (*ConcealedValue) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{28}
+	return file_entries_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ConcealedValue) GetRow() uint64 {
@@ -2648,7 +3320,7 @@ var File_entries_proto protoreflect.FileDescriptor
 
 const file_entries_proto_rawDesc = "" +
 	"\n" +
-	"\rentries.proto\x12\fsallyport.v1\"\xde\x06\n" +
+	"\rentries.proto\x12\fsallyport.v1\"\xf4\a\n" +
 	"\x05Entry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12.\n" +
@@ -2662,7 +3334,10 @@ const file_entries_proto_rawDesc = "" +
 	"\x06notice\x18\x10 \x01(\v2\x14.sallyport.v1.NoticeH\x00R\x06notice\x12.\n" +
 	"\x06closed\x18\x11 \x01(\v2\x14.sallyport.v1.ClosedH\x00R\x06closed\x12(\n" +
 	"\x04lost\x18\x12 \x01(\v2\x12.sallyport.v1.LostH\x00R\x04lost\x12+\n" +
-	"\x05state\x18\x13 \x01(\v2\x13.sallyport.v1.StateH\x00R\x05state\x12.\n" +
+	"\x05state\x18\x13 \x01(\v2\x13.sallyport.v1.StateH\x00R\x05state\x124\n" +
+	"\bterminal\x18\x14 \x01(\v2\x16.sallyport.v1.TerminalH\x00R\bterminal\x124\n" +
+	"\bobserved\x18\x15 \x01(\v2\x16.sallyport.v1.ObservedH\x00R\bobserved\x12(\n" +
+	"\x04file\x18\x16 \x01(\v2\x12.sallyport.v1.FileH\x00R\x04file\x12.\n" +
 	"\x06masked\x18\x1e \x01(\v2\x14.sallyport.v1.MaskedH\x00R\x06masked\x12(\n" +
 	"\x04text\x18( \x01(\v2\x12.sallyport.v1.TextH\x00R\x04text\x121\n" +
 	"\acolumns\x18) \x01(\v2\x15.sallyport.v1.ColumnsH\x00R\acolumns\x12(\n" +
@@ -2696,7 +3371,7 @@ const file_entries_proto_rawDesc = "" +
 	"\x03tls\x18\v \x01(\bR\x03tls\x1a?\n" +
 	"\x11TargetLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe0\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x91\x04\n" +
 	"\aCommand\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.sallyport.v1.CommandKindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1b\n" +
@@ -2711,7 +3386,39 @@ const file_entries_proto_rawDesc = "" +
 	"\x06portal\x18\b \x01(\tR\x06portal\x12)\n" +
 	"\x10parameters_first\x18\t \x01(\x04R\x0fparametersFirst\x12(\n" +
 	"\x03sql\x18\n" +
-	" \x01(\v2\x16.sallyport.v1.SqlFactsR\x03sql\"\x87\x01\n" +
+	" \x01(\v2\x16.sallyport.v1.SqlFactsR\x03sql\x12+\n" +
+	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\x129\n" +
+	"\toperation\x18\x15 \x01(\v2\x1b.sallyport.v1.FileOperationR\toperation\x12/\n" +
+	"\aforward\x18\x16 \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12\x16\n" +
+	"\x06parent\x18\x17 \x01(\x04R\x06parent\"\xc5\x01\n" +
+	"\tExecFacts\x125\n" +
+	"\bcommands\x18\x01 \x03(\v2\x19.sallyport.v1.ExecCommandR\bcommands\x12\x16\n" +
+	"\x06opaque\x18\x02 \x01(\bR\x06opaque\x12\x1a\n" +
+	"\bunparsed\x18\x03 \x01(\bR\bunparsed\x12\x1f\n" +
+	"\vparse_error\x18\x04 \x01(\tR\n" +
+	"parseError\x12\x14\n" +
+	"\x05reads\x18\x05 \x03(\tR\x05reads\x12\x16\n" +
+	"\x06writes\x18\x06 \x03(\tR\x06writes\"\x8b\x01\n" +
+	"\vExecCommand\x12\x18\n" +
+	"\aprogram\x18\x01 \x01(\tR\aprogram\x12\x12\n" +
+	"\x04argv\x18\x02 \x03(\tR\x04argv\x12\x18\n" +
+	"\aunknown\x18\x03 \x03(\rR\aunknown\x12\x1e\n" +
+	"\n" +
+	"background\x18\x04 \x01(\bR\n" +
+	"background\x12\x14\n" +
+	"\x05piped\x18\x05 \x01(\bR\x05piped\"\x97\x01\n" +
+	"\rFileOperation\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\tR\toperation\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n" +
+	"\x05reads\x18\x04 \x01(\bR\x05reads\x12\x16\n" +
+	"\x06writes\x18\x05 \x01(\bR\x06writes\x12\x16\n" +
+	"\x06detail\x18\x06 \x01(\tR\x06detail\"g\n" +
+	"\aForward\x12\x1c\n" +
+	"\tdirection\x18\x01 \x01(\tR\tdirection\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\rR\x04port\x12\x16\n" +
+	"\x06origin\x18\x04 \x01(\tR\x06origin\"\x87\x01\n" +
 	"\x05Value\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
 	"\x04null\x18\x02 \x01(\bR\x04null\x12\x16\n" +
@@ -2778,7 +3485,30 @@ const file_entries_proto_rawDesc = "" +
 	"\apayload\x18\x05 \x01(\tR\apayload\"1\n" +
 	"\x05State\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xb2\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"f\n" +
+	"\bTerminal\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
+	"\acolumns\x18\x03 \x01(\rR\acolumns\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\rR\x04rows\"\xcc\x01\n" +
+	"\bObserved\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x14\n" +
+	"\x05ended\x18\x04 \x01(\bR\x05ended\x12\x1f\n" +
+	"\vexit_status\x18\x05 \x01(\x05R\n" +
+	"exitStatus\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\fR\x06digest\x12+\n" +
+	"\x04exec\x18\a \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"\xbc\x01\n" +
+	"\x04File\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x19\n" +
+	"\bbytes_in\x18\x03 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x04 \x01(\x04R\bbytesOut\x12\x1b\n" +
+	"\tdigest_in\x18\x05 \x01(\fR\bdigestIn\x12\x1d\n" +
+	"\n" +
+	"digest_out\x18\x06 \x01(\fR\tdigestOut\x12\x12\n" +
+	"\x04kept\x18\a \x01(\bR\x04kept\"\xb2\x01\n" +
 	"\x06Closed\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x0e\n" +
@@ -2845,12 +3575,18 @@ const file_entries_proto_rawDesc = "" +
 	"\rPrincipalKind\x12\x1e\n" +
 	"\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PRINCIPAL_KIND_USER\x10\x01\x12\x18\n" +
-	"\x14PRINCIPAL_KIND_AGENT\x10\x02*w\n" +
+	"\x14PRINCIPAL_KIND_AGENT\x10\x02*\x8a\x02\n" +
 	"\vCommandKind\x12\x1c\n" +
 	"\x18COMMAND_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12COMMAND_KIND_QUERY\x10\x01\x12\x18\n" +
 	"\x14COMMAND_KIND_PREPARE\x10\x02\x12\x18\n" +
-	"\x14COMMAND_KIND_EXECUTE\x10\x03*Y\n" +
+	"\x14COMMAND_KIND_EXECUTE\x10\x03\x12\x15\n" +
+	"\x11COMMAND_KIND_EXEC\x10\x04\x12\x16\n" +
+	"\x12COMMAND_KIND_SHELL\x10\x05\x12\x15\n" +
+	"\x11COMMAND_KIND_LINE\x10\x06\x12\x1a\n" +
+	"\x16COMMAND_KIND_SUBSYSTEM\x10\a\x12\x15\n" +
+	"\x11COMMAND_KIND_FILE\x10\b\x12\x18\n" +
+	"\x14COMMAND_KIND_FORWARD\x10\t*Y\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rOUTCOME_ALLOW\x10\x01\x12\x10\n" +
@@ -2876,7 +3612,7 @@ func file_entries_proto_rawDescGZIP() []byte {
 }
 
 var file_entries_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_entries_proto_goTypes = []any{
 	(PrincipalKind)(0),      // 0: sallyport.v1.PrincipalKind
 	(CommandKind)(0),        // 1: sallyport.v1.CommandKind
@@ -2887,71 +3623,86 @@ var file_entries_proto_goTypes = []any{
 	(*Run)(nil),             // 6: sallyport.v1.Run
 	(*Opened)(nil),          // 7: sallyport.v1.Opened
 	(*Command)(nil),         // 8: sallyport.v1.Command
-	(*Value)(nil),           // 9: sallyport.v1.Value
-	(*SqlFacts)(nil),        // 10: sallyport.v1.SqlFacts
-	(*Reason)(nil),          // 11: sallyport.v1.Reason
-	(*Verdict)(nil),         // 12: sallyport.v1.Verdict
-	(*Held)(nil),            // 13: sallyport.v1.Held
-	(*Decided)(nil),         // 14: sallyport.v1.Decided
-	(*Result)(nil),          // 15: sallyport.v1.Result
-	(*Failure)(nil),         // 16: sallyport.v1.Failure
-	(*Notice)(nil),          // 17: sallyport.v1.Notice
-	(*State)(nil),           // 18: sallyport.v1.State
-	(*Closed)(nil),          // 19: sallyport.v1.Closed
-	(*Lost)(nil),            // 20: sallyport.v1.Lost
-	(*Range)(nil),           // 21: sallyport.v1.Range
-	(*Sealed)(nil),          // 22: sallyport.v1.Sealed
-	(*Text)(nil),            // 23: sallyport.v1.Text
-	(*Column)(nil),          // 24: sallyport.v1.Column
-	(*Columns)(nil),         // 25: sallyport.v1.Columns
-	(*Rows)(nil),            // 26: sallyport.v1.Rows
-	(*Bytes)(nil),           // 27: sallyport.v1.Bytes
-	(*Masked)(nil),          // 28: sallyport.v1.Masked
-	(*MaskCount)(nil),       // 29: sallyport.v1.MaskCount
-	(*Concealed)(nil),       // 30: sallyport.v1.Concealed
-	(*ConcealedValues)(nil), // 31: sallyport.v1.ConcealedValues
-	(*ConcealedValue)(nil),  // 32: sallyport.v1.ConcealedValue
-	nil,                     // 33: sallyport.v1.Opened.TargetLabelsEntry
+	(*ExecFacts)(nil),       // 9: sallyport.v1.ExecFacts
+	(*ExecCommand)(nil),     // 10: sallyport.v1.ExecCommand
+	(*FileOperation)(nil),   // 11: sallyport.v1.FileOperation
+	(*Forward)(nil),         // 12: sallyport.v1.Forward
+	(*Value)(nil),           // 13: sallyport.v1.Value
+	(*SqlFacts)(nil),        // 14: sallyport.v1.SqlFacts
+	(*Reason)(nil),          // 15: sallyport.v1.Reason
+	(*Verdict)(nil),         // 16: sallyport.v1.Verdict
+	(*Held)(nil),            // 17: sallyport.v1.Held
+	(*Decided)(nil),         // 18: sallyport.v1.Decided
+	(*Result)(nil),          // 19: sallyport.v1.Result
+	(*Failure)(nil),         // 20: sallyport.v1.Failure
+	(*Notice)(nil),          // 21: sallyport.v1.Notice
+	(*State)(nil),           // 22: sallyport.v1.State
+	(*Terminal)(nil),        // 23: sallyport.v1.Terminal
+	(*Observed)(nil),        // 24: sallyport.v1.Observed
+	(*File)(nil),            // 25: sallyport.v1.File
+	(*Closed)(nil),          // 26: sallyport.v1.Closed
+	(*Lost)(nil),            // 27: sallyport.v1.Lost
+	(*Range)(nil),           // 28: sallyport.v1.Range
+	(*Sealed)(nil),          // 29: sallyport.v1.Sealed
+	(*Text)(nil),            // 30: sallyport.v1.Text
+	(*Column)(nil),          // 31: sallyport.v1.Column
+	(*Columns)(nil),         // 32: sallyport.v1.Columns
+	(*Rows)(nil),            // 33: sallyport.v1.Rows
+	(*Bytes)(nil),           // 34: sallyport.v1.Bytes
+	(*Masked)(nil),          // 35: sallyport.v1.Masked
+	(*MaskCount)(nil),       // 36: sallyport.v1.MaskCount
+	(*Concealed)(nil),       // 37: sallyport.v1.Concealed
+	(*ConcealedValues)(nil), // 38: sallyport.v1.ConcealedValues
+	(*ConcealedValue)(nil),  // 39: sallyport.v1.ConcealedValue
+	nil,                     // 40: sallyport.v1.Opened.TargetLabelsEntry
 }
 var file_entries_proto_depIdxs = []int32{
 	7,  // 0: sallyport.v1.Entry.opened:type_name -> sallyport.v1.Opened
 	8,  // 1: sallyport.v1.Entry.command:type_name -> sallyport.v1.Command
-	12, // 2: sallyport.v1.Entry.verdict:type_name -> sallyport.v1.Verdict
-	13, // 3: sallyport.v1.Entry.held:type_name -> sallyport.v1.Held
-	14, // 4: sallyport.v1.Entry.decided:type_name -> sallyport.v1.Decided
-	15, // 5: sallyport.v1.Entry.result:type_name -> sallyport.v1.Result
-	17, // 6: sallyport.v1.Entry.notice:type_name -> sallyport.v1.Notice
-	19, // 7: sallyport.v1.Entry.closed:type_name -> sallyport.v1.Closed
-	20, // 8: sallyport.v1.Entry.lost:type_name -> sallyport.v1.Lost
-	18, // 9: sallyport.v1.Entry.state:type_name -> sallyport.v1.State
-	28, // 10: sallyport.v1.Entry.masked:type_name -> sallyport.v1.Masked
-	23, // 11: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
-	25, // 12: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
-	26, // 13: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
-	27, // 14: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
-	22, // 15: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
-	30, // 16: sallyport.v1.Entry.concealed:type_name -> sallyport.v1.Concealed
-	0,  // 17: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
-	5,  // 18: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
-	6,  // 19: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
-	33, // 20: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
-	1,  // 21: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
-	9,  // 22: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
-	10, // 23: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
-	2,  // 24: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
-	11, // 25: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
-	16, // 26: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
-	16, // 27: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
-	21, // 28: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
-	24, // 29: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
-	3,  // 30: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
-	29, // 31: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
-	32, // 32: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	16, // 2: sallyport.v1.Entry.verdict:type_name -> sallyport.v1.Verdict
+	17, // 3: sallyport.v1.Entry.held:type_name -> sallyport.v1.Held
+	18, // 4: sallyport.v1.Entry.decided:type_name -> sallyport.v1.Decided
+	19, // 5: sallyport.v1.Entry.result:type_name -> sallyport.v1.Result
+	21, // 6: sallyport.v1.Entry.notice:type_name -> sallyport.v1.Notice
+	26, // 7: sallyport.v1.Entry.closed:type_name -> sallyport.v1.Closed
+	27, // 8: sallyport.v1.Entry.lost:type_name -> sallyport.v1.Lost
+	22, // 9: sallyport.v1.Entry.state:type_name -> sallyport.v1.State
+	23, // 10: sallyport.v1.Entry.terminal:type_name -> sallyport.v1.Terminal
+	24, // 11: sallyport.v1.Entry.observed:type_name -> sallyport.v1.Observed
+	25, // 12: sallyport.v1.Entry.file:type_name -> sallyport.v1.File
+	35, // 13: sallyport.v1.Entry.masked:type_name -> sallyport.v1.Masked
+	30, // 14: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
+	32, // 15: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
+	33, // 16: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
+	34, // 17: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
+	29, // 18: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
+	37, // 19: sallyport.v1.Entry.concealed:type_name -> sallyport.v1.Concealed
+	0,  // 20: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
+	5,  // 21: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
+	6,  // 22: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
+	40, // 23: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
+	1,  // 24: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
+	13, // 25: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
+	14, // 26: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
+	9,  // 27: sallyport.v1.Command.exec:type_name -> sallyport.v1.ExecFacts
+	11, // 28: sallyport.v1.Command.operation:type_name -> sallyport.v1.FileOperation
+	12, // 29: sallyport.v1.Command.forward:type_name -> sallyport.v1.Forward
+	10, // 30: sallyport.v1.ExecFacts.commands:type_name -> sallyport.v1.ExecCommand
+	2,  // 31: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
+	15, // 32: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
+	20, // 33: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
+	20, // 34: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
+	9,  // 35: sallyport.v1.Observed.exec:type_name -> sallyport.v1.ExecFacts
+	28, // 36: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
+	31, // 37: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
+	3,  // 38: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
+	36, // 39: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
+	39, // 40: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_entries_proto_init() }
@@ -2970,6 +3721,9 @@ func file_entries_proto_init() {
 		(*Entry_Closed)(nil),
 		(*Entry_Lost)(nil),
 		(*Entry_State)(nil),
+		(*Entry_Terminal)(nil),
+		(*Entry_Observed)(nil),
+		(*Entry_File)(nil),
 		(*Entry_Masked)(nil),
 		(*Entry_Text)(nil),
 		(*Entry_Columns)(nil),
@@ -2984,7 +3738,7 @@ func file_entries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_entries_proto_rawDesc), len(file_entries_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   30,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
