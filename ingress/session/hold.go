@@ -162,7 +162,12 @@ func (h *hold) wait(ctx context.Context, tell func(Held)) (approval.State, error
 	expiry := time.NewTimer(time.Hour)
 	expiry.Stop()
 	defer expiry.Stop()
-	for armed, told := false, false; ; {
+	// Somebody may have decided already: the client is told all the same what it waited for.
+	if slices.ContainsFunc(h.ask.Need.GetRules(), func(r *schemas.ApprovalRule) bool { return !r.GetAutomatic() }) {
+		tell(h.told)
+		h.told.Again = true
+	}
+	for armed := false; ; {
 		state, _, moved := s.g.waiting.look(h.ask.Request)
 		if state.Status != approval.None && state.Status != approval.Pending {
 			return state, nil
@@ -170,11 +175,6 @@ func (h *hold) wait(ctx context.Context, tell func(Held)) (approval.State, error
 		if !armed && state.Status == approval.Pending {
 			armed = true
 			expiry.Reset(state.Expires.Sub(state.Requested) + s.g.c.HoldGrace)
-		}
-		if !told {
-			told = true
-			tell(h.told)
-			h.told.Again = true
 		}
 		select {
 		case <-moved:

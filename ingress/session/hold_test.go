@@ -126,6 +126,44 @@ func holds(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
 	return &schemas.VerdictAnswer{Outcome: schemas.Outcome_OUTCOME_HOLD, Approval: need, Reasons: []*schemas.Reason{{Policy: "p"}}}
 }
 
+// TestHoldTellsWhatIsDecidedAlready holds that a client is told what its command waited for, also
+// when somebody decided before the gateway could tell it.
+func TestHoldTellsWhatIsDecidedAlready(t *testing.T) {
+	e := sessiontest.New(t, "test")
+	e.Enforcer.Set("r", holds)
+	e.Targets.Put("orders", resources.Target{Protocol: "test", Credential: resources.Credential{Username: "app"}})
+	stop, err := e.Log.Answer(t.Context(), schemas.AskApproval, "", func(ctx context.Context, request []byte) ([]byte, error) {
+		ask := &schemas.ApprovalAsk{}
+		if err := ask.UnmarshalVT(request); err != nil {
+			return nil, err
+		}
+		facts := []*schemas.Control{
+			{By: "alice", Kind: &schemas.Control_ApprovalRequested{ApprovalRequested: &schemas.ApprovalRequested{
+				Request: approval.RefOf(ask), Ask: ask, Lifetime: int64(time.Hour)}}},
+			{By: "bob", Kind: &schemas.Control_ApprovalReviewed{ApprovalReviewed: &schemas.ApprovalReviewed{
+				Request: approval.RefOf(ask), Decision: approval.Deny,
+				Reviewer: &schemas.Principal{Name: "bob", Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER, Groups: []string{"dba"}}}}},
+		}
+		for _, f := range facts {
+			if _, err := e.Log.AppendControl(ctx, schemas.AreaApproval, ask.Request, f, nil); err != nil {
+				return nil, err
+			}
+		}
+		return (&schemas.ApprovalAnswer{Request: ask.Request, Expires: time.Now().Add(time.Hour).UnixNano()}).MarshalVT()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for range 10 {
+		w := holdCommand(t, e, time.Hour)
+		<-w.done
+		if w.err != nil || w.allowed || w.approval() == "" {
+			t.Fatalf("told %q, allowed %v, %v", w.approval(), w.allowed, w.err)
+		}
+	}
+}
+
 // TestHoldsUnderFaults lets people ask, review, change their minds and leave, while services are
 // killed and started, and messages and acknowledgements are lost. Whatever happens, nothing runs
 // unapproved or twice, and nothing waits for ever.
