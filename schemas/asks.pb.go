@@ -226,16 +226,18 @@ const (
 	SessionAsk_ACTION_PAUSE       SessionAsk_Action = 2
 	SessionAsk_ACTION_RESUME      SessionAsk_Action = 3
 	SessionAsk_ACTION_MESSAGE     SessionAsk_Action = 4
+	SessionAsk_ACTION_WATCHED     SessionAsk_Action = 110 // somebody watches: the person is told if the target says so
 )
 
 // Enum value maps for SessionAsk_Action.
 var (
 	SessionAsk_Action_name = map[int32]string{
-		0: "ACTION_UNSPECIFIED",
-		1: "ACTION_KILL",
-		2: "ACTION_PAUSE",
-		3: "ACTION_RESUME",
-		4: "ACTION_MESSAGE",
+		0:   "ACTION_UNSPECIFIED",
+		1:   "ACTION_KILL",
+		2:   "ACTION_PAUSE",
+		3:   "ACTION_RESUME",
+		4:   "ACTION_MESSAGE",
+		110: "ACTION_WATCHED",
 	}
 	SessionAsk_Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED": 0,
@@ -243,6 +245,7 @@ var (
 		"ACTION_PAUSE":       2,
 		"ACTION_RESUME":      3,
 		"ACTION_MESSAGE":     4,
+		"ACTION_WATCHED":     110,
 	}
 )
 
@@ -2900,18 +2903,19 @@ const file_asks_proto_rawDesc = "" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1a\n" +
-	"\brevision\x18\x04 \x01(\tR\brevision\"\xdb\x01\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\"\xef\x01\n" +
 	"\n" +
 	"SessionAsk\x127\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1f.sallyport.v1.SessionAsk.ActionR\x06action\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"j\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"~\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vACTION_KILL\x10\x01\x12\x10\n" +
 	"\fACTION_PAUSE\x10\x02\x12\x11\n" +
 	"\rACTION_RESUME\x10\x03\x12\x12\n" +
-	"\x0eACTION_MESSAGE\x10\x04\"%\n" +
+	"\x0eACTION_MESSAGE\x10\x04\x12\x12\n" +
+	"\x0eACTION_WATCHED\x10n\"%\n" +
 	"\rSessionAnswer\x12\x14\n" +
 	"\x05error\x18\x01 \x01(\tR\x05error*@\n" +
 	"\x05Reuse\x12\x15\n" +

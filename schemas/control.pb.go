@@ -42,6 +42,9 @@ type Control struct {
 	//	*Control_ApprovalDecided
 	//	*Control_ApprovalWithdrawn
 	//	*Control_ApprovalUsed
+	//	*Control_Steered
+	//	*Control_Annotated
+	//	*Control_AnnotationRemoved
 	Kind          isControl_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,6 +225,33 @@ func (x *Control) GetApprovalUsed() *ApprovalUsed {
 	return nil
 }
 
+func (x *Control) GetSteered() *Steered {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_Steered); ok {
+			return x.Steered
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetAnnotated() *Annotated {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_Annotated); ok {
+			return x.Annotated
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetAnnotationRemoved() *AnnotationRemoved {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_AnnotationRemoved); ok {
+			return x.AnnotationRemoved
+		}
+	}
+	return nil
+}
+
 type isControl_Kind interface {
 	isControl_Kind()
 }
@@ -278,6 +308,18 @@ type Control_ApprovalUsed struct {
 	ApprovalUsed *ApprovalUsed `protobuf:"bytes,44,opt,name=approval_used,json=approvalUsed,proto3,oneof"`
 }
 
+type Control_Steered struct {
+	Steered *Steered `protobuf:"bytes,70,opt,name=steered,proto3,oneof"`
+}
+
+type Control_Annotated struct {
+	Annotated *Annotated `protobuf:"bytes,71,opt,name=annotated,proto3,oneof"`
+}
+
+type Control_AnnotationRemoved struct {
+	AnnotationRemoved *AnnotationRemoved `protobuf:"bytes,72,opt,name=annotation_removed,json=annotationRemoved,proto3,oneof"`
+}
+
 func (*Control_ResourceApplied) isControl_Kind() {}
 
 func (*Control_ResourceDeleted) isControl_Kind() {}
@@ -303,6 +345,12 @@ func (*Control_ApprovalDecided) isControl_Kind() {}
 func (*Control_ApprovalWithdrawn) isControl_Kind() {}
 
 func (*Control_ApprovalUsed) isControl_Kind() {}
+
+func (*Control_Steered) isControl_Kind() {}
+
+func (*Control_Annotated) isControl_Kind() {}
+
+func (*Control_AnnotationRemoved) isControl_Kind() {}
 
 // ResourceApplied carries the whole resource.
 type ResourceApplied struct {
@@ -819,6 +867,190 @@ func (x *Killed) GetReason() string {
 	return ""
 }
 
+// Steered says that somebody took a hand in an open session. It is on the log before the gateway is
+// asked.
+type Steered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Action        string                 `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`   // message, pause, resume
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // to the person at the client
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Steered) Reset() {
+	*x = Steered{}
+	mi := &file_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Steered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Steered) ProtoMessage() {}
+
+func (x *Steered) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Steered.ProtoReflect.Descriptor instead.
+func (*Steered) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Steered) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Steered) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Steered) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// Annotated is what somebody has to say about an entry of a session.
+type Annotated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`          // of the annotation
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // of the entry; 0: the session as a whole
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Annotated) Reset() {
+	*x = Annotated{}
+	mi := &file_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Annotated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Annotated) ProtoMessage() {}
+
+func (x *Annotated) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Annotated.ProtoReflect.Descriptor instead.
+func (*Annotated) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Annotated) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Annotated) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Annotated) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Annotated) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// AnnotationRemoved takes an annotation back: it is no longer shown.
+type AnnotationRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnotationRemoved) Reset() {
+	*x = AnnotationRemoved{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnotationRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnotationRemoved) ProtoMessage() {}
+
+func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnotationRemoved.ProtoReflect.Descriptor instead.
+func (*AnnotationRemoved) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AnnotationRemoved) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *AnnotationRemoved) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 type RunOpened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Run           *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
@@ -829,7 +1061,7 @@ type RunOpened struct {
 
 func (x *RunOpened) Reset() {
 	*x = RunOpened{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +1073,7 @@ func (x *RunOpened) String() string {
 func (*RunOpened) ProtoMessage() {}
 
 func (x *RunOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +1086,7 @@ func (x *RunOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpened.ProtoReflect.Descriptor instead.
 func (*RunOpened) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RunOpened) GetRun() *Run {
@@ -886,7 +1118,7 @@ type ApprovalRef struct {
 
 func (x *ApprovalRef) Reset() {
 	*x = ApprovalRef{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +1130,7 @@ func (x *ApprovalRef) String() string {
 func (*ApprovalRef) ProtoMessage() {}
 
 func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1143,7 @@ func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
 func (*ApprovalRef) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApprovalRef) GetId() string {
@@ -961,7 +1193,7 @@ type ApprovalRequested struct {
 
 func (x *ApprovalRequested) Reset() {
 	*x = ApprovalRequested{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1205,7 @@ func (x *ApprovalRequested) String() string {
 func (*ApprovalRequested) ProtoMessage() {}
 
 func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1218,7 @@ func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
 func (*ApprovalRequested) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApprovalRequested) GetRequest() *ApprovalRef {
@@ -1026,7 +1258,7 @@ type ApprovalReviewed struct {
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1270,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1283,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -1115,7 +1347,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1359,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1372,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -1175,7 +1407,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1419,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1432,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -1233,7 +1465,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1477,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1490,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -1315,7 +1547,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1559,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1572,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -1362,7 +1594,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xb6\a\n" +
+	"asks.proto\x1a\rentries.proto\"\xf4\b\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -1381,7 +1613,10 @@ const file_control_proto_rawDesc = "" +
 	"\x11approval_reviewed\x18) \x01(\v2\x1e.sallyport.v1.ApprovalReviewedH\x00R\x10approvalReviewed\x12J\n" +
 	"\x10approval_decided\x18* \x01(\v2\x1d.sallyport.v1.ApprovalDecidedH\x00R\x0fapprovalDecided\x12P\n" +
 	"\x12approval_withdrawn\x18+ \x01(\v2\x1f.sallyport.v1.ApprovalWithdrawnH\x00R\x11approvalWithdrawn\x12A\n" +
-	"\rapproval_used\x18, \x01(\v2\x1a.sallyport.v1.ApprovalUsedH\x00R\fapprovalUsedB\x06\n" +
+	"\rapproval_used\x18, \x01(\v2\x1a.sallyport.v1.ApprovalUsedH\x00R\fapprovalUsed\x121\n" +
+	"\asteered\x18F \x01(\v2\x15.sallyport.v1.SteeredH\x00R\asteered\x127\n" +
+	"\tannotated\x18G \x01(\v2\x17.sallyport.v1.AnnotatedH\x00R\tannotated\x12P\n" +
+	"\x12annotation_removed\x18H \x01(\v2\x1f.sallyport.v1.AnnotationRemovedH\x00R\x11annotationRemovedB\x06\n" +
 	"\x04kind\"U\n" +
 	"\x0fResourceApplied\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -1422,7 +1657,19 @@ const file_control_proto_rawDesc = "" +
 	"\x03how\x18\x02 \x01(\tR\x03how\":\n" +
 	"\x06Killed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"U\n" +
+	"\aSteered\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"a\n" +
+	"\tAnnotated\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"=\n" +
+	"\x11AnnotationRemoved\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"H\n" +
 	"\tRunOpened\x12#\n" +
 	"\x03run\x18\x01 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
 	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"\x85\x01\n" +
@@ -1474,7 +1721,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -1485,17 +1732,20 @@ var file_control_proto_goTypes = []any{
 	(*SignIn)(nil),            // 6: sallyport.v1.SignIn
 	(*Viewed)(nil),            // 7: sallyport.v1.Viewed
 	(*Killed)(nil),            // 8: sallyport.v1.Killed
-	(*RunOpened)(nil),         // 9: sallyport.v1.RunOpened
-	(*ApprovalRef)(nil),       // 10: sallyport.v1.ApprovalRef
-	(*ApprovalRequested)(nil), // 11: sallyport.v1.ApprovalRequested
-	(*ApprovalReviewed)(nil),  // 12: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 13: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 14: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 15: sallyport.v1.ApprovalUsed
-	(*Projected)(nil),         // 16: sallyport.v1.Projected
-	(*Principal)(nil),         // 17: sallyport.v1.Principal
-	(*Run)(nil),               // 18: sallyport.v1.Run
-	(*ApprovalAsk)(nil),       // 19: sallyport.v1.ApprovalAsk
+	(*Steered)(nil),           // 9: sallyport.v1.Steered
+	(*Annotated)(nil),         // 10: sallyport.v1.Annotated
+	(*AnnotationRemoved)(nil), // 11: sallyport.v1.AnnotationRemoved
+	(*RunOpened)(nil),         // 12: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 13: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 14: sallyport.v1.ApprovalRequested
+	(*ApprovalReviewed)(nil),  // 15: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 16: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 17: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 18: sallyport.v1.ApprovalUsed
+	(*Projected)(nil),         // 19: sallyport.v1.Projected
+	(*Principal)(nil),         // 20: sallyport.v1.Principal
+	(*Run)(nil),               // 21: sallyport.v1.Run
+	(*ApprovalAsk)(nil),       // 22: sallyport.v1.ApprovalAsk
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -1505,31 +1755,34 @@ var file_control_proto_depIdxs = []int32{
 	6,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
 	7,  // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
 	8,  // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
-	9,  // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	11, // 8: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	12, // 9: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	13, // 10: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	14, // 11: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	15, // 12: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
-	17, // 13: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 14: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	18, // 15: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	17, // 16: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	18, // 17: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	10, // 18: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	19, // 19: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	10, // 20: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	17, // 21: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	18, // 22: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	10, // 23: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	10, // 24: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	10, // 25: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	0,  // 26: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	12, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
+	14, // 8: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	15, // 9: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	16, // 10: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	17, // 11: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	18, // 12: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	9,  // 13: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
+	10, // 14: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
+	11, // 15: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
+	20, // 16: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 17: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	21, // 18: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	20, // 19: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	21, // 20: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	13, // 21: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	22, // 22: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	13, // 23: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	20, // 24: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	21, // 25: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	13, // 26: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	13, // 27: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	13, // 28: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	0,  // 29: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1553,6 +1806,9 @@ func file_control_proto_init() {
 		(*Control_ApprovalDecided)(nil),
 		(*Control_ApprovalWithdrawn)(nil),
 		(*Control_ApprovalUsed)(nil),
+		(*Control_Steered)(nil),
+		(*Control_Annotated)(nil),
+		(*Control_AnnotationRemoved)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1560,7 +1816,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

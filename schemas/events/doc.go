@@ -12,6 +12,11 @@
 //	session.closed             3002 Authentication, Logoff      Closed
 //	session.viewed             3004 Entity Management, Read     Viewed
 //	session.kill_requested     3004 Entity Management, Other    Killed
+//	session.message_sent       3004 Entity Management, Other    Steered
+//	session.paused             3004 Entity Management, Other    Steered
+//	session.resumed            3004 Entity Management, Other    Steered
+//	session.annotated          3004 Entity Management, Create   Annotated
+//	session.annotation_removed 3004 Entity Management, Delete   AnnotationRemoved
 //	command.allowed            6005 Datastore Activity, Query   Verdict
 //	command.denied             6005 Datastore Activity, Query   Verdict
 //	command.held               6005 Datastore Activity, Query   Verdict

@@ -63,13 +63,14 @@ type Metadata struct {
 
 // Target is spec of a Target: what is protected.
 type Target struct {
-	Protocol   string     `json:"protocol" schema:"required,enum=postgres" doc:"what the target speaks"`
-	Address    string     `json:"address" schema:"required" doc:"host:port, or the path of a unix socket directory followed by :port"`
-	Credential Credential `json:"credential" schema:"required" doc:"what the gateway presents to the target"`
-	TLS        *TLS       `json:"tls,omitempty" doc:"how the gateway secures its connection to the target"`
-	Unparsed   string     `json:"unparsed,omitempty" schema:"enum=deny|hold|allow" doc:"what happens to a command that cannot be parsed, or runs something that cannot be seen, when no policy speaks; deny by default"`
-	Strict     bool       `json:"strict,omitempty" doc:"output is acknowledged by the log before it is delivered"`
-	Postgres   *Postgres  `json:"postgres,omitempty" doc:"what only PostgreSQL targets have"`
+	Protocol      string     `json:"protocol" schema:"required,enum=postgres" doc:"what the target speaks"`
+	Address       string     `json:"address" schema:"required" doc:"host:port, or the path of a unix socket directory followed by :port"`
+	Credential    Credential `json:"credential" schema:"required" doc:"what the gateway presents to the target"`
+	TLS           *TLS       `json:"tls,omitempty" doc:"how the gateway secures its connection to the target"`
+	Unparsed      string     `json:"unparsed,omitempty" schema:"enum=deny|hold|allow" doc:"what happens to a command that cannot be parsed, or runs something that cannot be seen, when no policy speaks; deny by default"`
+	Strict        bool       `json:"strict,omitempty" doc:"output is acknowledged by the log before it is delivered"`
+	NotifyWatched bool       `json:"notifyWatched,omitempty" doc:"the person at the client is told who begins to look at a session while it is open"`
+	Postgres      *Postgres  `json:"postgres,omitempty" doc:"what only PostgreSQL targets have"`
 }
 
 // Credential is what the gateway presents to the target.
