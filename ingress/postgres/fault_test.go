@@ -18,6 +18,7 @@ import (
 	"sallyport/ingress/session"
 	"sallyport/ingress/sessiontest"
 	"sallyport/schemas"
+	"sallyport/schemas/resources"
 	"sallyport/schemas/journal/journaltest"
 )
 
@@ -177,7 +178,12 @@ func TestKillPauseMessage(t *testing.T) {
 	if typ, body := c.message(); typ != 'N' || !strings.Contains(string(body), "bob: careful") {
 		t.Errorf("message %c %q", typ, body)
 	}
-	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_PAUSE, By: "bob"})
+	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_WATCHED, By: "carol"}) // the target does not want it told
+	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_PAUSE, By: "bob", Message: "wait"})
+	if typ, body := c.message(); typ != 'N' || !strings.Contains(string(body), "paused by bob; what you send waits: wait") {
+		t.Errorf("pause %c %q", typ, body)
+	}
+	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_PAUSE, By: "carol"}) // it is already
 	c.send(&query{String: "select 1"})
 	_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	if typ, _, err := c.read(); err == nil {
@@ -185,6 +191,9 @@ func TestKillPauseMessage(t *testing.T) {
 	}
 	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_RESUME, By: "bob"})
+	if typ, body := c.message(); typ != 'N' || !strings.Contains(string(body), "bob resumed it") {
+		t.Errorf("resume %c %q", typ, body)
+	}
 	c.until('Z')
 	c.send(&query{String: "select pg_sleep(60)"})
 	admin := g.direct(t)
@@ -206,6 +215,24 @@ func TestKillPauseMessage(t *testing.T) {
 	if e := es[len(es)-1].GetClosed(); e.Reason != "killed" || e.By != "bob" {
 		t.Errorf("closed %v", e)
 	}
+}
+
+// Who watches is told of in the client's own protocol, and recorded, where the target says so.
+func TestWhoWatchesIsTold(t *testing.T) {
+	g := start(t, options{target: func(t *resources.Target) { t.NotifyWatched = true }})
+	c := g.raw(t)
+	id := g.Sessions(t)[0]
+	g.Control(t, id, &schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_WATCHED, By: "bob"})
+	if typ, body := c.message(); typ != 'N' || !strings.Contains(string(body), "is being watched by bob") {
+		t.Errorf("%c %q", typ, body)
+	}
+	_ = c.Close()
+	for _, e := range g.Closed(t, id) {
+		if n := e.GetNotice(); n.GetKind() == "gateway" && strings.Contains(n.GetBody().GetMessage(), "watched by bob") {
+			return
+		}
+	}
+	t.Error("the notice is not on the log")
 }
 
 func TestExpiryAndRevocationEndTheSession(t *testing.T) {

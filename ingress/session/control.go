@@ -57,11 +57,13 @@ func (s *Session) answer(_ context.Context, request []byte) ([]byte, error) {
 	case schemas.SessionAsk_ACTION_KILL:
 		s.Stop(End{Reason: ReasonKilled, Message: killMessage(ask), By: ask.By})
 	case schemas.SessionAsk_ACTION_PAUSE:
-		s.pause()
+		answer.Error = s.paused(ask)
 	case schemas.SessionAsk_ACTION_RESUME:
-		s.resume()
+		answer.Error = s.resumedBy(ask)
 	case schemas.SessionAsk_ACTION_MESSAGE:
-		answer.Error = s.tell(ask)
+		answer.Error = s.tell(said(ask.By, ask.Message))
+	case schemas.SessionAsk_ACTION_WATCHED:
+		answer.Error = s.watched(ask)
 	default:
 		answer.Error = "unknown action"
 	}
@@ -79,33 +81,68 @@ func killMessage(ask *schemas.SessionAsk) string {
 	return printable(m)
 }
 
-func (s *Session) pause() {
+// paused lets no further command through, and tells the client so, if it can be told.
+func (s *Session) paused(ask *schemas.SessionAsk) string {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.resumed == nil {
+	was := s.resumed != nil
+	if !was {
 		s.resumed = make(chan struct{})
 	}
+	able := s.notify != nil
+	s.mu.Unlock()
+	if was || !able {
+		return ""
+	}
+	return s.tell(said("this session was paused by "+ask.By+"; what you send waits", ask.Message))
 }
 
-func (s *Session) resume() {
+// resumedBy undoes paused.
+func (s *Session) resumedBy(ask *schemas.SessionAsk) string {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.resumed != nil {
+	was, able := s.resumed != nil, s.notify != nil
+	if was {
 		close(s.resumed)
 		s.resumed = nil
 	}
+	s.mu.Unlock()
+	if !was || !able {
+		return ""
+	}
+	return s.tell("this session goes on: " + printable(ask.By) + " resumed it")
 }
 
-func (s *Session) tell(ask *schemas.SessionAsk) string {
+// watched tells the client that somebody watches, if the target wants that. A client that cannot
+// be told yet is told as soon as it can be; whoever watches sees nothing of it before.
+func (s *Session) watched(ask *schemas.SessionAsk) string {
+	if !s.req.Target.Target.NotifyWatched {
+		return ""
+	}
+	m := "this session is being watched by " + printable(ask.By)
+	s.mu.Lock()
+	if s.notify == nil {
+		s.early = append(s.early, m)
+		s.mu.Unlock()
+		return ""
+	}
+	s.mu.Unlock()
+	return s.tell(m)
+}
+
+// said puts who before what; either may be empty.
+func said(who, what string) string {
+	if who == "" || what == "" {
+		return printable(who + what)
+	}
+	return printable(who + ": " + what)
+}
+
+// tell records a message to the client, and delivers it.
+func (s *Session) tell(m string) string {
 	s.mu.Lock()
 	notify := s.notify
 	s.mu.Unlock()
 	if notify == nil {
 		return "this session cannot show messages"
-	}
-	m := printable(ask.Message)
-	if ask.By != "" {
-		m = printable(ask.By) + ": " + m
 	}
 	if err := s.Notice(0, "gateway", &schemas.Failure{Severity: "NOTICE", Message: m}); err != nil {
 		return "the session has ended"

@@ -78,6 +78,7 @@ type Session struct {
 	mu      sync.Mutex
 	resumed chan struct{} // non-nil while paused; closed by resume
 	notify  func(message string)
+	early   []string // messages for a client that cannot be told yet
 	onStop  func()
 	closed  bool
 }
@@ -187,7 +188,14 @@ func (s *Session) Wait(ctx context.Context) error {
 func (s *Session) OnMessage(f func(message string)) {
 	s.mu.Lock()
 	s.notify = f
+	var early []string
+	if f != nil {
+		early, s.early = s.early, nil
+	}
 	s.mu.Unlock()
+	for _, m := range early {
+		s.tell(m)
+	}
 }
 
 // Close appends Closed with the totals. The session's controls end with it.
