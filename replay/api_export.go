@@ -38,7 +38,7 @@ func (s *Service) export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.view(r.Context(), one.ID, viewExport); err != nil {
+	if err := s.view(r.Context(), one, viewExport); err != nil {
 		return err
 	}
 	h := w.Header()

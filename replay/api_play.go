@@ -48,7 +48,7 @@ func (s *Service) play(w http.ResponseWriter, r *http.Request) error {
 	if one.Open {
 		how = viewLive
 	}
-	if err := s.view(r.Context(), one.ID, how); err != nil {
+	if err := s.view(r.Context(), one, how); err != nil {
 		return err
 	}
 	u := websocket.Upgrader{HandshakeTimeout: s.WriteTimeout, CheckOrigin: func(*http.Request) bool { return true }}

@@ -3,11 +3,8 @@ package replay
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
-	"unicode/utf8"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
@@ -80,7 +77,7 @@ func (s *Service) entries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.viewOnce(r.Context(), one.ID, viewEntries); err != nil {
+	if err := s.viewOnce(r.Context(), one, viewEntries); err != nil {
 		return err
 	}
 	page := struct {
@@ -102,61 +99,4 @@ func (s *Service) entries(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return reply(w, page)
-}
-
-// mostReason bounds what somebody may say about a kill.
-const mostReason = 1024
-
-// kill records who ends a session and why, and then asks the gateway that owns it.
-func (s *Service) kill(w http.ResponseWriter, r *http.Request) error {
-	var body struct {
-		Reason string `json:"reason"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-		return invalid("the body is not JSON such as {\"reason\": \"…\"}")
-	}
-	if len(body.Reason) > mostReason || !utf8.ValidString(body.Reason) {
-		return invalid("a reason has at most %d bytes of UTF-8", mostReason)
-	}
-	one, err := s.session(r, func(Session) string { return "kill" })
-	if err != nil {
-		return err
-	}
-	if !one.Open {
-		return &schemas.Error{Code: schemas.CodeConflict, Message: "the session is closed already"}
-	}
-	by := s.Who(r.Context())
-	_, err = s.Log.AppendControl(r.Context(), schemas.AreaSession, string(one.ID), &schemas.Control{
-		At: s.Now().UnixNano(), By: by,
-		Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(one.ID), Reason: body.Reason}},
-	}, nil)
-	if err != nil {
-		return fmt.Errorf("record a kill: %w", err)
-	}
-	if err := s.askKill(r, one.ID, by, body.Reason); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (s *Service) askKill(r *http.Request, id schemas.SessionID, by, reason string) error {
-	request, err := (&schemas.SessionAsk{Action: schemas.SessionAsk_ACTION_KILL, By: by, Message: reason}).MarshalVT()
-	if err != nil {
-		return fmt.Errorf("encode kill: %w", err)
-	}
-	ctx, cancel := deadline(r.Context(), s.WriteTimeout)
-	defer cancel()
-	data, err := s.Log.Ask(ctx, schemas.AskSession(id), request)
-	if err != nil {
-		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the gateway that owns the session does not answer", Hint: "a session whose gateway is gone is closed when its lease ends", Err: err}
-	}
-	var answer schemas.SessionAnswer
-	if err := answer.UnmarshalVT(data); err != nil {
-		return fmt.Errorf("decode the gateway's answer: %w", err)
-	}
-	if answer.GetError() != "" {
-		return &schemas.Error{Code: schemas.CodeConflict, Message: answer.GetError()}
-	}
-	return nil
 }

@@ -45,6 +45,27 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 		if err := e.of(k.Killed.GetSession(), opened); err != nil {
 			return nil, err
 		}
+	case *schemas.Control_Steered:
+		what := map[string]string{"message": "message_sent", "pause": "paused", "resume": "resumed"}[k.Steered.GetAction()]
+		if what == "" {
+			return nil, nil
+		}
+		e.entity("session", what, classSteer(k.Steered.GetAction()), ocsfEntity{Type: "session", UID: k.Steered.GetSession()})
+		e.data.SeverityID, e.data.Comment = low, k.Steered.GetMessage()
+		if err := e.of(k.Steered.GetSession(), opened); err != nil {
+			return nil, err
+		}
+	case *schemas.Control_Annotated:
+		e.entity("session", "annotated", classCreate, ocsfEntity{Type: "annotation", UID: k.Annotated.GetSession(), Name: k.Annotated.GetId()})
+		e.data.Comment = k.Annotated.GetText()
+		if err := e.of(k.Annotated.GetSession(), opened); err != nil {
+			return nil, err
+		}
+	case *schemas.Control_AnnotationRemoved:
+		e.entity("session", "annotation_removed", classDelete, ocsfEntity{Type: "annotation", UID: k.AnnotationRemoved.GetSession(), Name: k.AnnotationRemoved.GetId()})
+		if err := e.of(k.AnnotationRemoved.GetSession(), opened); err != nil {
+			return nil, err
+		}
 	default:
 		return nil, nil
 	}

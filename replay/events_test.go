@@ -145,9 +145,14 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 		"approval.withdrawn":      consent(&schemas.Control{By: "alice@example.com", Kind: &schemas.Control_ApprovalWithdrawn{ApprovalWithdrawn: &schemas.ApprovalWithdrawn{Request: ref, Reason: "canceling statement due to user request"}}}),
 		"approval.used": consent(says("bob@example.com", "approve"), says("carol@example.com", "approve"),
 			&schemas.Control{By: "alice@example.com", Kind: &schemas.Control_ApprovalUsed{ApprovalUsed: &schemas.ApprovalUsed{Request: ref, Digest: asked.Digest}}}),
-		"session.viewed":         control(&schemas.Control{Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(first), How: "export"}}}),
-		"session.kill_requested": control(&schemas.Control{Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(first), Reason: "enough"}}}),
-		"run.opened":             control(&schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: &schemas.Run{Id: "run1", Agent: "helper", PromptDigest: "00ff"}, Prompt: "planted"}}}),
+		"session.viewed":             control(&schemas.Control{Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(first), How: "export"}}}),
+		"session.kill_requested":     control(&schemas.Control{Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(first), Reason: "enough"}}}),
+		"session.message_sent":       control(&schemas.Control{Kind: &schemas.Control_Steered{Steered: &schemas.Steered{Session: string(first), Action: "message", Message: "mind the rows"}}}),
+		"session.paused":             control(&schemas.Control{Kind: &schemas.Control_Steered{Steered: &schemas.Steered{Session: string(first), Action: "pause", Message: "wait"}}}),
+		"session.resumed":            control(&schemas.Control{Kind: &schemas.Control_Steered{Steered: &schemas.Steered{Session: string(first), Action: "resume"}}}),
+		"session.annotated":          control(&schemas.Control{Kind: &schemas.Control_Annotated{Annotated: &schemas.Annotated{Session: string(first), Id: "n-1", Number: 7, Text: "here it began"}}}),
+		"session.annotation_removed": control(&schemas.Control{Kind: &schemas.Control_AnnotationRemoved{AnnotationRemoved: &schemas.AnnotationRemoved{Session: string(first), Id: "n-1"}}}),
+		"run.opened":                 control(&schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: &schemas.Run{Id: "run1", Agent: "helper", PromptDigest: "00ff"}, Prompt: "planted"}}}),
 	}
 }
 

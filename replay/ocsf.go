@@ -3,6 +3,7 @@ package replay
 import (
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,11 @@ var (
 	classKill     = class{3, 3004, "Entity Management", 99, "Kill"}
 	classDatabase = class{6, 6005, "Datastore Activity", 4, "Query"}
 )
+
+// classSteer is what somebody does to an open session: Message, Pause, Resume.
+func classSteer(action string) class {
+	return class{3, 3004, "Entity Management", 99, strings.ToUpper(action[:1]) + action[1:]}
+}
 
 // Numbers of OCSF that events use.
 const (

@@ -190,3 +190,12 @@ func decode[T any](t *testing.T, text string) T {
 	}
 	return v
 }
+
+func readAs[T any](t *testing.T, from io.Reader) T {
+	t.Helper()
+	data, err := io.ReadAll(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode[T](t, string(data))
+}

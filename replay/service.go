@@ -43,6 +43,7 @@ type Config struct {
 type Service struct {
 	Config
 	viewed  recent
+	said    remembered
 	rebuild sync.Mutex
 }
 
@@ -70,9 +71,17 @@ func (s *Service) Mount(mux *http.ServeMux) {
 		"GET /api/v1/sessions/{id}/export":  s.export,
 		"GET /api/v1/sessions/{id}/verify":  s.verifyOne,
 		"POST /api/v1/sessions/{id}/kill":   s.kill,
-		"GET /api/v1/events":                s.events,
-		"GET /api/v1/verify":                s.verifyAll,
-		"POST /api/v1/rebuild":              s.rebuildAll,
+
+		"POST /api/v1/sessions/{id}/message":                    s.message,
+		"POST /api/v1/sessions/{id}/pause":                      s.pause,
+		"POST /api/v1/sessions/{id}/resume":                     s.resume,
+		"GET /api/v1/sessions/{id}/remarks":                     s.remarks,
+		"POST /api/v1/sessions/{id}/annotations":                s.annotate,
+		"DELETE /api/v1/sessions/{id}/annotations/{annotation}": s.removeAnnotation,
+
+		"GET /api/v1/events":   s.events,
+		"GET /api/v1/verify":   s.verifyAll,
+		"POST /api/v1/rebuild": s.rebuildAll,
 	} {
 		mux.HandleFunc(pattern, s.handle(f))
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,26 +18,34 @@ const (
 	viewEntries = "entries"
 )
 
-// view records that the sender of a request reads a recording. It returns before the first byte is
-// given, and an error keeps the recording closed.
-func (s *Service) view(ctx context.Context, id schemas.SessionID, how string) error {
-	_, err := s.Log.AppendControl(ctx, schemas.AreaSession, string(id), &schemas.Control{
+// view records that the sender of a request reads a recording and, while the session is open, lets
+// the gateway tell the person at the client, if the target says so. It returns before the first
+// byte is given, and an error keeps the recording closed.
+func (s *Service) view(ctx context.Context, one Session, how string) error {
+	_, err := s.Log.AppendControl(ctx, schemas.AreaSession, string(one.ID), &schemas.Control{
 		At: s.Now().UnixNano(), By: s.Who(ctx),
-		Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(id), How: how}},
+		Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(one.ID), How: how}},
 	}, nil)
 	if err != nil {
 		return fmt.Errorf("record a view: %w", err)
 	}
-	return nil
+	if !one.Open {
+		return nil
+	}
+	err = s.ask(ctx, one.ID, schemas.SessionAsk_ACTION_WATCHED, "")
+	if errors.Is(err, errNobody) { // its gateway is gone: nothing goes on in it
+		return nil
+	}
+	return err
 }
 
 // viewOnce records the reading of pages once in a while, not once a page.
-func (s *Service) viewOnce(ctx context.Context, id schemas.SessionID, how string) error {
-	key := fmt.Sprintf("%q %s %s", s.Who(ctx), id, how)
+func (s *Service) viewOnce(ctx context.Context, one Session, how string) error {
+	key := fmt.Sprintf("%q %s %s %t", s.Who(ctx), one.ID, how, one.Open)
 	if s.viewed.has(key, s.Now()) {
 		return nil
 	}
-	if err := s.view(ctx, id, how); err != nil {
+	if err := s.view(ctx, one, how); err != nil {
 		return err
 	}
 	s.viewed.add(key, s.Now())
