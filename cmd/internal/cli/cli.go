@@ -81,7 +81,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default sallyport.yaml, if it is there)")
 	root.PersistentFlags().StringVar(&a.url, "url", "", "`URL` of a server, reached with the token in SALLYPORT_TOKEN")
-	for _, group := range [][]*cobra.Command{a.serverCommands(), a.resourceCommands(), a.tokenCommands(), a.readCommands(), a.proofCommands(), a.approvalCommands()} {
+	for _, group := range [][]*cobra.Command{a.serverCommands(), a.resourceCommands(), a.tokenCommands(), a.readCommands(), a.proofCommands(), a.approvalCommands(), a.steering()} {
 		root.AddCommand(group...)
 	}
 	return root
