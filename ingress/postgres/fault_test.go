@@ -18,8 +18,8 @@ import (
 	"sallyport/ingress/session"
 	"sallyport/ingress/sessiontest"
 	"sallyport/schemas"
-	"sallyport/schemas/resources"
 	"sallyport/schemas/journal/journaltest"
+	"sallyport/schemas/resources"
 )
 
 // code returns the SQLSTATE of a failed connection attempt or command.
