@@ -1033,6 +1033,10 @@ type ApprovalAsk struct {
 	ClientAddress string                 `protobuf:"bytes,17,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
 	Starter       string                 `protobuf:"bytes,18,opt,name=starter,proto3" json:"starter,omitempty"` // who started the agent, if known; set by the approvals service
 	Later         bool                   `protobuf:"varint,19,opt,name=later,proto3" json:"later,omitempty"`    // the client does not wait: it runs the command again once it is approved
+	Exec          *ExecFacts             `protobuf:"bytes,70,opt,name=exec,proto3" json:"exec,omitempty"`
+	Operation     *FileOperation         `protobuf:"bytes,71,opt,name=operation,proto3" json:"operation,omitempty"`
+	Forward       *Forward               `protobuf:"bytes,72,opt,name=forward,proto3" json:"forward,omitempty"`
+	Login         string                 `protobuf:"bytes,73,opt,name=login,proto3" json:"login,omitempty"` // account on the target
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1198,6 +1202,34 @@ func (x *ApprovalAsk) GetLater() bool {
 		return x.Later
 	}
 	return false
+}
+
+func (x *ApprovalAsk) GetExec() *ExecFacts {
+	if x != nil {
+		return x.Exec
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetOperation() *FileOperation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetForward() *Forward {
+	if x != nil {
+		return x.Forward
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
 }
 
 // ApprovalAnswer is the reply to ApprovalAsk, once the request is on CONTROL.
@@ -2758,7 +2790,7 @@ const file_asks_proto_rawDesc = "" +
 	"\tautomatic\x18\b \x01(\bR\tautomatic\"A\n" +
 	"\x11ApprovalReviewers\x12\x16\n" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\x94\x05\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xc3\x06\n" +
 	"\vApprovalAsk\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -2781,7 +2813,11 @@ const file_asks_proto_rawDesc = "" +
 	"\areasons\x18\x10 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12%\n" +
 	"\x0eclient_address\x18\x11 \x01(\tR\rclientAddress\x12\x18\n" +
 	"\astarter\x18\x12 \x01(\tR\astarter\x12\x14\n" +
-	"\x05later\x18\x13 \x01(\bR\x05later\"r\n" +
+	"\x05later\x18\x13 \x01(\bR\x05later\x12+\n" +
+	"\x04exec\x18F \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\x129\n" +
+	"\toperation\x18G \x01(\v2\x1b.sallyport.v1.FileOperationR\toperation\x12/\n" +
+	"\aforward\x18H \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12\x14\n" +
+	"\x05login\x18I \x01(\tR\x05login\"r\n" +
 	"\x0eApprovalAnswer\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
@@ -2983,8 +3019,8 @@ var file_asks_proto_goTypes = []any{
 	(*Value)(nil),             // 38: sallyport.v1.Value
 	(*SqlFacts)(nil),          // 39: sallyport.v1.SqlFacts
 	(*Reason)(nil),            // 40: sallyport.v1.Reason
-	(Outcome)(0),              // 41: sallyport.v1.Outcome
-	(*ExecFacts)(nil),         // 42: sallyport.v1.ExecFacts
+	(*ExecFacts)(nil),         // 41: sallyport.v1.ExecFacts
+	(Outcome)(0),              // 42: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
@@ -3007,36 +3043,39 @@ var file_asks_proto_depIdxs = []int32{
 	39, // 17: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
 	10, // 18: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
 	40, // 19: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	41, // 20: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	40, // 21: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	39, // 22: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 23: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	8,  // 24: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	9,  // 25: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	16, // 26: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	42, // 27: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
-	17, // 28: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	19, // 29: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 30: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	22, // 31: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	18, // 32: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	18, // 33: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	20, // 34: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	21, // 35: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	18, // 36: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	18, // 37: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	25, // 38: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	26, // 39: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	28, // 40: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	27, // 41: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	33, // 42: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 43: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	3,  // 44: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	41, // 20: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
+	36, // 21: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
+	37, // 22: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
+	42, // 23: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	40, // 24: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	39, // 25: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 26: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	8,  // 27: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	9,  // 28: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	16, // 29: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	41, // 30: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	17, // 31: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	19, // 32: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 33: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	22, // 34: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	18, // 35: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	18, // 36: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	20, // 37: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	21, // 38: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	18, // 39: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	18, // 40: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	25, // 41: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	26, // 42: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	28, // 43: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	27, // 44: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	33, // 45: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	34, // 46: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	3,  // 47: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }

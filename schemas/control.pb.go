@@ -37,6 +37,9 @@ type Control struct {
 	//	*Control_Viewed
 	//	*Control_Killed
 	//	*Control_RunOpened
+	//	*Control_KeyAdded
+	//	*Control_KeyRemoved
+	//	*Control_CertificateIssued
 	//	*Control_ApprovalRequested
 	//	*Control_ApprovalReviewed
 	//	*Control_ApprovalDecided
@@ -180,6 +183,33 @@ func (x *Control) GetRunOpened() *RunOpened {
 	return nil
 }
 
+func (x *Control) GetKeyAdded() *KeyAdded {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_KeyAdded); ok {
+			return x.KeyAdded
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetKeyRemoved() *KeyRemoved {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_KeyRemoved); ok {
+			return x.KeyRemoved
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetCertificateIssued() *CertificateIssued {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_CertificateIssued); ok {
+			return x.CertificateIssued
+		}
+	}
+	return nil
+}
+
 func (x *Control) GetApprovalRequested() *ApprovalRequested {
 	if x != nil {
 		if x, ok := x.Kind.(*Control_ApprovalRequested); ok {
@@ -288,6 +318,18 @@ type Control_RunOpened struct {
 	RunOpened *RunOpened `protobuf:"bytes,17,opt,name=run_opened,json=runOpened,proto3,oneof"`
 }
 
+type Control_KeyAdded struct {
+	KeyAdded *KeyAdded `protobuf:"bytes,34,opt,name=key_added,json=keyAdded,proto3,oneof"`
+}
+
+type Control_KeyRemoved struct {
+	KeyRemoved *KeyRemoved `protobuf:"bytes,35,opt,name=key_removed,json=keyRemoved,proto3,oneof"`
+}
+
+type Control_CertificateIssued struct {
+	CertificateIssued *CertificateIssued `protobuf:"bytes,36,opt,name=certificate_issued,json=certificateIssued,proto3,oneof"`
+}
+
 type Control_ApprovalRequested struct {
 	ApprovalRequested *ApprovalRequested `protobuf:"bytes,40,opt,name=approval_requested,json=approvalRequested,proto3,oneof"`
 }
@@ -335,6 +377,12 @@ func (*Control_Viewed) isControl_Kind() {}
 func (*Control_Killed) isControl_Kind() {}
 
 func (*Control_RunOpened) isControl_Kind() {}
+
+func (*Control_KeyAdded) isControl_Kind() {}
+
+func (*Control_KeyRemoved) isControl_Kind() {}
+
+func (*Control_CertificateIssued) isControl_Kind() {}
 
 func (*Control_ApprovalRequested) isControl_Kind() {}
 
@@ -678,6 +726,212 @@ func (x *TokenRevoked) GetId() string {
 	return ""
 }
 
+// KeyAdded registers a public key that proves a principal to SSH.
+type KeyAdded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`               // "k-" and 26 characters
+	Principal     *Principal             `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"` // token_id is id
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`             // RFC 4253 section 6.6: the public key's wire form
+	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`    // nanoseconds since 1970
+	Comment       string                 `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
+	Targets       []string               `protobuf:"bytes,6,rep,name=targets,proto3" json:"targets,omitempty"` // empty: every target that roles allow
+	Run           *Run                   `protobuf:"bytes,7,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyAdded) Reset() {
+	*x = KeyAdded{}
+	mi := &file_control_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyAdded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyAdded) ProtoMessage() {}
+
+func (x *KeyAdded) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyAdded.ProtoReflect.Descriptor instead.
+func (*KeyAdded) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *KeyAdded) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *KeyAdded) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *KeyAdded) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *KeyAdded) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *KeyAdded) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *KeyAdded) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *KeyAdded) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+type KeyRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyRemoved) Reset() {
+	*x = KeyRemoved{}
+	mi := &file_control_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyRemoved) ProtoMessage() {}
+
+func (x *KeyRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyRemoved.ProtoReflect.Descriptor instead.
+func (*KeyRemoved) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *KeyRemoved) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// CertificateIssued says that the gateway signed a short-lived SSH certificate for a user.
+type CertificateIssued struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Principal     *Principal             `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"` // token_id: of the token that asked for it, which the certificate ends with
+	Serial        uint64                 `protobuf:"varint,2,opt,name=serial,proto3" json:"serial,omitempty"`
+	Fingerprint   string                 `protobuf:"bytes,3,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"` // SHA256:…, of the public key
+	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`        // nanoseconds since 1970
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertificateIssued) Reset() {
+	*x = CertificateIssued{}
+	mi := &file_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateIssued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateIssued) ProtoMessage() {}
+
+func (x *CertificateIssued) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateIssued.ProtoReflect.Descriptor instead.
+func (*CertificateIssued) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CertificateIssued) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *CertificateIssued) GetSerial() uint64 {
+	if x != nil {
+		return x.Serial
+	}
+	return 0
+}
+
+func (x *CertificateIssued) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
+func (x *CertificateIssued) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
 type SignIn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Principal     *Principal             `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
@@ -692,7 +946,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +958,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +971,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SignIn) GetPrincipal() *Principal {
@@ -773,7 +1027,7 @@ type Viewed struct {
 
 func (x *Viewed) Reset() {
 	*x = Viewed{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +1039,7 @@ func (x *Viewed) String() string {
 func (*Viewed) ProtoMessage() {}
 
 func (x *Viewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +1052,7 @@ func (x *Viewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Viewed.ProtoReflect.Descriptor instead.
 func (*Viewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Viewed) GetSession() string {
@@ -825,7 +1079,7 @@ type Killed struct {
 
 func (x *Killed) Reset() {
 	*x = Killed{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +1091,7 @@ func (x *Killed) String() string {
 func (*Killed) ProtoMessage() {}
 
 func (x *Killed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +1104,7 @@ func (x *Killed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Killed.ProtoReflect.Descriptor instead.
 func (*Killed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Killed) GetSession() string {
@@ -880,7 +1134,7 @@ type Steered struct {
 
 func (x *Steered) Reset() {
 	*x = Steered{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1146,7 @@ func (x *Steered) String() string {
 func (*Steered) ProtoMessage() {}
 
 func (x *Steered) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1159,7 @@ func (x *Steered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Steered.ProtoReflect.Descriptor instead.
 func (*Steered) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Steered) GetSession() string {
@@ -942,7 +1196,7 @@ type Annotated struct {
 
 func (x *Annotated) Reset() {
 	*x = Annotated{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1208,7 @@ func (x *Annotated) String() string {
 func (*Annotated) ProtoMessage() {}
 
 func (x *Annotated) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1221,7 @@ func (x *Annotated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annotated.ProtoReflect.Descriptor instead.
 func (*Annotated) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Annotated) GetSession() string {
@@ -1009,7 +1263,7 @@ type AnnotationRemoved struct {
 
 func (x *AnnotationRemoved) Reset() {
 	*x = AnnotationRemoved{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1275,7 @@ func (x *AnnotationRemoved) String() string {
 func (*AnnotationRemoved) ProtoMessage() {}
 
 func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1288,7 @@ func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotationRemoved.ProtoReflect.Descriptor instead.
 func (*AnnotationRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AnnotationRemoved) GetSession() string {
@@ -1061,7 +1315,7 @@ type RunOpened struct {
 
 func (x *RunOpened) Reset() {
 	*x = RunOpened{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1327,7 @@ func (x *RunOpened) String() string {
 func (*RunOpened) ProtoMessage() {}
 
 func (x *RunOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1340,7 @@ func (x *RunOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpened.ProtoReflect.Descriptor instead.
 func (*RunOpened) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RunOpened) GetRun() *Run {
@@ -1118,7 +1372,7 @@ type ApprovalRef struct {
 
 func (x *ApprovalRef) Reset() {
 	*x = ApprovalRef{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1384,7 @@ func (x *ApprovalRef) String() string {
 func (*ApprovalRef) ProtoMessage() {}
 
 func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1397,7 @@ func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
 func (*ApprovalRef) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApprovalRef) GetId() string {
@@ -1193,7 +1447,7 @@ type ApprovalRequested struct {
 
 func (x *ApprovalRequested) Reset() {
 	*x = ApprovalRequested{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1459,7 @@ func (x *ApprovalRequested) String() string {
 func (*ApprovalRequested) ProtoMessage() {}
 
 func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1472,7 @@ func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
 func (*ApprovalRequested) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApprovalRequested) GetRequest() *ApprovalRef {
@@ -1258,7 +1512,7 @@ type ApprovalReviewed struct {
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1524,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1537,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -1347,7 +1601,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1613,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1626,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -1407,7 +1661,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1673,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1686,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -1465,7 +1719,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1731,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1744,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -1547,7 +1801,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1813,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1826,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -1594,7 +1848,8 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xf4\b\n" +
+	"asks.proto\x1a\rentries.proto\"\xba\n" +
+	"\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -1608,7 +1863,11 @@ const file_control_proto_rawDesc = "" +
 	"\x06viewed\x18\x0f \x01(\v2\x14.sallyport.v1.ViewedH\x00R\x06viewed\x12.\n" +
 	"\x06killed\x18\x10 \x01(\v2\x14.sallyport.v1.KilledH\x00R\x06killed\x128\n" +
 	"\n" +
-	"run_opened\x18\x11 \x01(\v2\x17.sallyport.v1.RunOpenedH\x00R\trunOpened\x12P\n" +
+	"run_opened\x18\x11 \x01(\v2\x17.sallyport.v1.RunOpenedH\x00R\trunOpened\x125\n" +
+	"\tkey_added\x18\" \x01(\v2\x16.sallyport.v1.KeyAddedH\x00R\bkeyAdded\x12;\n" +
+	"\vkey_removed\x18# \x01(\v2\x18.sallyport.v1.KeyRemovedH\x00R\n" +
+	"keyRemoved\x12P\n" +
+	"\x12certificate_issued\x18$ \x01(\v2\x1f.sallyport.v1.CertificateIssuedH\x00R\x11certificateIssued\x12P\n" +
 	"\x12approval_requested\x18( \x01(\v2\x1f.sallyport.v1.ApprovalRequestedH\x00R\x11approvalRequested\x12M\n" +
 	"\x11approval_reviewed\x18) \x01(\v2\x1e.sallyport.v1.ApprovalReviewedH\x00R\x10approvalReviewed\x12J\n" +
 	"\x10approval_decided\x18* \x01(\v2\x1d.sallyport.v1.ApprovalDecidedH\x00R\x0fapprovalDecided\x12P\n" +
@@ -1644,7 +1903,23 @@ const file_control_proto_rawDesc = "" +
 	"\x06lookup\x18\a \x01(\fR\x06lookup\x12\x1c\n" +
 	"\tprotocols\x18\b \x03(\tR\tprotocols\"\x1e\n" +
 	"\fTokenRevoked\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xc3\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xd6\x01\n" +
+	"\bKeyAdded\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
+	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x18\n" +
+	"\acomment\x18\x05 \x01(\tR\acomment\x12\x18\n" +
+	"\atargets\x18\x06 \x03(\tR\atargets\x12#\n" +
+	"\x03run\x18\a \x01(\v2\x11.sallyport.v1.RunR\x03run\"\x1c\n" +
+	"\n" +
+	"KeyRemoved\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x9e\x01\n" +
+	"\x11CertificateIssued\x125\n" +
+	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12\x16\n" +
+	"\x06serial\x18\x02 \x01(\x04R\x06serial\x12 \n" +
+	"\vfingerprint\x18\x03 \x01(\tR\vfingerprint\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\"\xc3\x01\n" +
 	"\x06SignIn\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x18\n" +
@@ -1721,7 +1996,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -1729,60 +2004,69 @@ var file_control_proto_goTypes = []any{
 	(*ScramVerifier)(nil),     // 3: sallyport.v1.ScramVerifier
 	(*TokenCreated)(nil),      // 4: sallyport.v1.TokenCreated
 	(*TokenRevoked)(nil),      // 5: sallyport.v1.TokenRevoked
-	(*SignIn)(nil),            // 6: sallyport.v1.SignIn
-	(*Viewed)(nil),            // 7: sallyport.v1.Viewed
-	(*Killed)(nil),            // 8: sallyport.v1.Killed
-	(*Steered)(nil),           // 9: sallyport.v1.Steered
-	(*Annotated)(nil),         // 10: sallyport.v1.Annotated
-	(*AnnotationRemoved)(nil), // 11: sallyport.v1.AnnotationRemoved
-	(*RunOpened)(nil),         // 12: sallyport.v1.RunOpened
-	(*ApprovalRef)(nil),       // 13: sallyport.v1.ApprovalRef
-	(*ApprovalRequested)(nil), // 14: sallyport.v1.ApprovalRequested
-	(*ApprovalReviewed)(nil),  // 15: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 16: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 17: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 18: sallyport.v1.ApprovalUsed
-	(*Projected)(nil),         // 19: sallyport.v1.Projected
-	(*Principal)(nil),         // 20: sallyport.v1.Principal
-	(*Run)(nil),               // 21: sallyport.v1.Run
-	(*ApprovalAsk)(nil),       // 22: sallyport.v1.ApprovalAsk
+	(*KeyAdded)(nil),          // 6: sallyport.v1.KeyAdded
+	(*KeyRemoved)(nil),        // 7: sallyport.v1.KeyRemoved
+	(*CertificateIssued)(nil), // 8: sallyport.v1.CertificateIssued
+	(*SignIn)(nil),            // 9: sallyport.v1.SignIn
+	(*Viewed)(nil),            // 10: sallyport.v1.Viewed
+	(*Killed)(nil),            // 11: sallyport.v1.Killed
+	(*Steered)(nil),           // 12: sallyport.v1.Steered
+	(*Annotated)(nil),         // 13: sallyport.v1.Annotated
+	(*AnnotationRemoved)(nil), // 14: sallyport.v1.AnnotationRemoved
+	(*RunOpened)(nil),         // 15: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 16: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 17: sallyport.v1.ApprovalRequested
+	(*ApprovalReviewed)(nil),  // 18: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 19: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 20: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 21: sallyport.v1.ApprovalUsed
+	(*Projected)(nil),         // 22: sallyport.v1.Projected
+	(*Principal)(nil),         // 23: sallyport.v1.Principal
+	(*Run)(nil),               // 24: sallyport.v1.Run
+	(*ApprovalAsk)(nil),       // 25: sallyport.v1.ApprovalAsk
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
 	2,  // 1: sallyport.v1.Control.resource_deleted:type_name -> sallyport.v1.ResourceDeleted
 	4,  // 2: sallyport.v1.Control.token_created:type_name -> sallyport.v1.TokenCreated
 	5,  // 3: sallyport.v1.Control.token_revoked:type_name -> sallyport.v1.TokenRevoked
-	6,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
-	7,  // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
-	8,  // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
-	12, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	14, // 8: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	15, // 9: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	16, // 10: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	17, // 11: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	18, // 12: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
-	9,  // 13: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
-	10, // 14: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
-	11, // 15: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	20, // 16: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 17: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	21, // 18: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	20, // 19: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	21, // 20: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	13, // 21: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	22, // 22: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	13, // 23: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	20, // 24: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	21, // 25: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	13, // 26: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	13, // 27: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	13, // 28: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	0,  // 29: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	9,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
+	10, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
+	11, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
+	15, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
+	6,  // 8: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
+	7,  // 9: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
+	8,  // 10: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
+	17, // 11: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	18, // 12: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	19, // 13: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	20, // 14: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	21, // 15: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	12, // 16: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
+	13, // 17: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
+	14, // 18: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
+	23, // 19: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 20: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	24, // 21: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	23, // 22: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	24, // 23: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	23, // 24: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	23, // 25: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	24, // 26: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	16, // 27: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	25, // 28: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	16, // 29: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 30: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	24, // 31: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	16, // 32: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	16, // 33: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	16, // 34: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	0,  // 35: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1801,6 +2085,9 @@ func file_control_proto_init() {
 		(*Control_Viewed)(nil),
 		(*Control_Killed)(nil),
 		(*Control_RunOpened)(nil),
+		(*Control_KeyAdded)(nil),
+		(*Control_KeyRemoved)(nil),
+		(*Control_CertificateIssued)(nil),
 		(*Control_ApprovalRequested)(nil),
 		(*Control_ApprovalReviewed)(nil),
 		(*Control_ApprovalDecided)(nil),
@@ -1816,7 +2103,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2941,8 +2941,9 @@ type Bytes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"`
 	Channel       Channel                `protobuf:"varint,2,opt,name=channel,proto3,enum=sallyport.v1.Channel" json:"channel,omitempty"`
-	Format        string                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"` // text, binary, terminal
+	Format        string                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"` // text, binary, terminal, file; withheld: see below
 	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	Offset        uint64                 `protobuf:"varint,70,opt,name=offset,proto3" json:"offset,omitempty"` // file: where in it data belongs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3003,6 +3004,13 @@ func (x *Bytes) GetData() []byte {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *Bytes) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
 }
 
 // Masked says what masks did to the result of a command. It never holds values.
@@ -3545,12 +3553,13 @@ const file_entries_proto_rawDesc = "" +
 	"\acolumns\x18\x02 \x01(\rR\acolumns\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\rR\x05count\x12\x14\n" +
 	"\x05cells\x18\x04 \x01(\fR\x05cells\x12\x12\n" +
-	"\x04more\x18\x05 \x01(\bR\x04more\"~\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"\x96\x01\n" +
 	"\x05Bytes\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12/\n" +
 	"\achannel\x18\x02 \x01(\x0e2\x15.sallyport.v1.ChannelR\achannel\x12\x16\n" +
 	"\x06format\x18\x03 \x01(\tR\x06format\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data\"S\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12\x16\n" +
+	"\x06offset\x18F \x01(\x04R\x06offset\"S\n" +
 	"\x06Masked\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12/\n" +
 	"\x06counts\x18\x02 \x03(\v2\x17.sallyport.v1.MaskCountR\x06counts\"\x85\x01\n" +

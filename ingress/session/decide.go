@@ -87,23 +87,33 @@ func messages(reasons []*schemas.Reason) string {
 // Decide asks what becomes of a command, or reuses what was said before. A denial is a Decision,
 // not an error: an error means that the session cannot go on.
 func (s *Session) Decide(ctx context.Context, kind schemas.CommandKind, text string) (*Decision, error) {
+	return s.Judge(ctx, Command{Kind: kind, Text: text})
+}
+
+// Judge is Decide for a command with circumstances that count: what it does to a file, where it
+// forwards to, on which account. It may be called from several goroutines.
+func (s *Session) Judge(ctx context.Context, c Command) (*Decision, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	if !utf8.ValidString(text) {
-		return denied("the text is not valid UTF-8 (set client_encoding to UTF8)", "builtin/encoding"), nil
+	if !utf8.ValidString(c.Text) {
+		why := "the text is not valid UTF-8"
+		if c.sql() {
+			why += " (set client_encoding to UTF8)"
+		}
+		return denied(why, "builtin/encoding"), nil
 	}
 	s.follow(ctx)
 	at := s.State.stamp()
-	names := mentionsExecute(text)
+	names := mentionsExecute(c.Text)
 	if !names {
 		at.prepared = 0
 	}
-	if a := s.reuse(kind, text, at); a != nil {
+	if a := s.reuse(c, at); a != nil {
 		return &Decision{VerdictAnswer: a, Reused: true, state: at}, nil
 	}
-	answer := s.enquire(ctx, kind, text, names)
-	s.remember(kind, text, at, answer)
+	answer := s.enquire(ctx, c, names)
+	s.remember(c, at, answer)
 	return &Decision{VerdictAnswer: answer, state: at}, nil
 }
 
@@ -141,42 +151,49 @@ func mentionsExecute(text string) bool {
 	return false
 }
 
-func (s *Session) reuse(kind schemas.CommandKind, text string, at stamp) *schemas.VerdictAnswer {
-	if s.cache == nil || s.g.c.Revision == nil || len(text) > s.g.c.CacheBytes/4 {
+func (s *Session) reuse(c Command, at stamp) *schemas.VerdictAnswer {
+	s.judging.Lock()
+	defer s.judging.Unlock()
+	if s.cache == nil || s.g.c.Revision == nil || len(c.Text) > s.g.c.CacheBytes/4 {
 		return nil
 	}
 	revision := s.g.c.Revision()
-	if a := s.cache.get(s.exactKey(kind, text), at, revision); a != nil {
+	if a := s.cache.get(s.exactKey(c), at, revision); a != nil {
 		return a
 	}
-	if key, ok := s.shapeKey(kind, text); ok {
+	if key, ok := s.shapeKey(c); ok {
 		return s.cache.get(key, at, revision)
 	}
 	return nil
 }
 
 // Keys live in the session's scratch buffer until the next one is made.
-func (s *Session) exactKey(kind schemas.CommandKind, text string) []byte {
-	s.shape = append(append(s.shape[:0], 'E', byte(kind)), text...)
+func (s *Session) exactKey(c Command) []byte {
+	s.shape = append(c.circumstances(append(s.shape[:0], 'E', byte(c.Kind))), c.Text...)
 	return s.shape
 }
 
-func (s *Session) shapeKey(kind schemas.CommandKind, text string) ([]byte, bool) {
+func (s *Session) shapeKey(c Command) ([]byte, bool) {
+	if !c.sql() {
+		return nil, false
+	}
 	var ok bool
-	s.shape, ok = Shape(append(s.shape[:0], 'S', byte(kind)), text)
+	s.shape, ok = Shape(append(s.shape[:0], 'S', byte(c.Kind)), c.Text)
 	return s.shape, ok
 }
 
-func (s *Session) remember(kind schemas.CommandKind, text string, at stamp, a *schemas.VerdictAnswer) {
-	if !reusable(a) || s.g.c.Revision == nil || len(text) > s.g.c.CacheBytes/4 {
+func (s *Session) remember(c Command, at stamp, a *schemas.VerdictAnswer) {
+	if !reusable(a) || s.g.c.Revision == nil || len(c.Text) > s.g.c.CacheBytes/4 {
 		return
 	}
-	key := s.exactKey(kind, text)
+	s.judging.Lock()
+	defer s.judging.Unlock()
+	key := s.exactKey(c)
 	if a.Reuse == schemas.Reuse_REUSE_SHAPE && len(a.Secrets) == 0 {
-		if shape, ok := s.shapeKey(kind, text); ok {
+		if shape, ok := s.shapeKey(c); ok {
 			key = shape
 		} else {
-			key = s.exactKey(kind, text)
+			key = s.exactKey(c)
 		}
 	}
 	if s.cache == nil {
@@ -186,11 +203,8 @@ func (s *Session) remember(kind schemas.CommandKind, text string, at stamp, a *s
 }
 
 // enquire asks the enforcer. Whatever goes wrong is a denial that says so.
-func (s *Session) enquire(ctx context.Context, kind schemas.CommandKind, text string, names bool) *schemas.VerdictAnswer {
-	s.ask.Text, s.ask.Kind, s.ask.Digest = text, kind, s.Digest(text, nil)
-	s.ask.State = s.State.snapshot(names)
-	data, err := s.ask.MarshalVT()
-	s.ask.Text, s.ask.State = "", nil
+func (s *Session) enquire(ctx context.Context, c Command, names bool) *schemas.VerdictAnswer {
+	data, err := s.question(c, names)
 	if err != nil {
 		return denied("the gateway could not ask for a verdict", "builtin/ask").VerdictAnswer
 	}
@@ -207,7 +221,7 @@ func (s *Session) enquire(ctx context.Context, kind schemas.CommandKind, text st
 	if err := answer.UnmarshalVT(reply); err != nil {
 		return denied("the enforcer's answer cannot be read", "builtin/answer").VerdictAnswer
 	}
-	if err := checkSpans(answer.Secrets, len(text)); err != nil {
+	if err := checkSpans(answer.Secrets, len(c.Text)); err != nil {
 		return denied("the enforcer's answer is wrong: "+err.Error(), "builtin/answer").VerdictAnswer
 	}
 	if answer.Failure != "" || answer.Outcome == schemas.Outcome_OUTCOME_UNSPECIFIED {
@@ -228,6 +242,18 @@ func denied(message, policy string) *Decision {
 		Reasons: []*schemas.Reason{{Policy: policy, Message: message}},
 		Secrets: []*schemas.Span{{Length: wholeText, Marker: unjudged}},
 	}}
+}
+
+// question is the encoded ask for a verdict.
+func (s *Session) question(c Command, names bool) ([]byte, error) {
+	s.judging.Lock()
+	defer s.judging.Unlock()
+	s.ask.Text, s.ask.Kind, s.ask.Digest = c.Text, c.Kind, s.digest(c.Text, nil)
+	s.ask.State = s.State.snapshot(names)
+	s.ask.Operation, s.ask.Forward, s.ask.Terminal, s.ask.Login = c.Operation, c.Forward, c.Terminal, c.Login
+	data, err := s.ask.MarshalVT()
+	s.ask.Text, s.ask.State, s.ask.Operation, s.ask.Forward = "", nil, nil, nil
+	return data, err
 }
 
 const (
@@ -267,8 +293,15 @@ func mark(text string, spans []*schemas.Span) string {
 }
 
 // Digest is the keyed digest of a command's exact payload: its text, and each parameter preceded
-// by its length (a null has length 2^32-1). It belongs to the goroutine that decides.
+// by its length (a null has length 2^32-1).
 func (s *Session) Digest(text string, parameters []Parameter) []byte {
+	s.judging.Lock()
+	defer s.judging.Unlock()
+	return s.digest(text, parameters)
+}
+
+// digest is Digest with the lock held.
+func (s *Session) digest(text string, parameters []Parameter) []byte {
 	s.mac.Reset()
 	_, _ = s.mac.Write([]byte(text))
 	var n [4]byte

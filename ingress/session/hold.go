@@ -105,6 +105,7 @@ func (s *Session) approvalAsk(number uint64, c Command, d *Decision) (ask *schem
 		Target: s.req.Target.Metadata.Name, Protocol: s.req.Protocol, Database: printable(s.req.Database),
 		Kind: c.Kind, Text: mark(c.Text, d.Secrets), Sql: fit(d.Sql), Digest: s.Digest(c.Text, c.Parameters),
 		Revision: d.Revision, Need: need, Reasons: d.Reasons, ClientAddress: s.req.ClientAddress,
+		Exec: fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Login: c.Login,
 	}
 	size := 0
 	for i, p := range c.Parameters {
@@ -295,7 +296,7 @@ func (h *hold) use(ctx context.Context) (*Decision, approval.State) {
 func (h *hold) reconsider(ctx context.Context) *Decision {
 	s, d := h.s, h.decision
 	if s.g.c.Revision == nil || string(s.g.c.Revision()) != d.Revision {
-		now, err := s.Decide(ctx, h.command.Kind, h.command.Text)
+		now, err := s.Judge(ctx, h.command)
 		if err != nil {
 			return d.refused(schemas.CodeUnavailable, "the verdict could not be asked for again", "")
 		}

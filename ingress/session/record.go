@@ -34,6 +34,13 @@ type Command struct {
 	Statement  string
 	Portal     string
 	Parameters []Parameter
+
+	// What follows is not SQL's.
+	Operation *schemas.FileOperation
+	Forward   *schemas.Forward
+	Terminal  bool   // it has a terminal
+	Login     string // account on the target
+	Parent    uint64 // the command that it is part of; 0: none
 }
 
 // Command records a command and its verdict, and returns its number. It is on the log for sure
@@ -42,6 +49,7 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 	fact := &schemas.Command{
 		Kind: c.Kind, Statement: name(c.Statement), Portal: name(c.Portal), Sql: fit(d.Sql),
 		Digest: s.Digest(c.Text, c.Parameters),
+		Exec:   fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Parent: c.Parent,
 	}
 	if err := s.text(ctx, fact, mark(c.Text, d.Secrets)); err != nil {
 		return 0, s.fail(err)

@@ -47,8 +47,9 @@ type Catalogue interface {
 	Digest(ctx context.Context) []byte
 }
 
-// Session is one principal on one target. Decide, Command and Commit belong to one goroutine, the
-// one that reads the client; the rest may be called from any.
+// Session is one principal on one target. Its methods may be called from several goroutines; Decide
+// and Command of SQL, whose meaning depends on what came before, belong to the one that reads the
+// client.
 type Session struct {
 	ID     schemas.SessionID
 	Totals Totals
@@ -64,11 +65,13 @@ type Session struct {
 	g        *Gateway
 	w        *journal.Writer
 	req      Request
-	ask      schemas.VerdictAsk // reused for every ask
-	cache    *cache             // nil until something is cached
-	shape    []byte             // scratch
-	mac      hash.Hash          // HMAC-SHA256 under the gateway's key
-	unparsed string             // what the target says about text that cannot be parsed
+	unparsed string // what the target says about text that cannot be parsed
+
+	judging sync.Mutex         // guards what follows
+	ask     schemas.VerdictAsk // reused for every ask
+	cache   *cache             // nil until something is cached
+	shape   []byte             // scratch
+	mac     hash.Hash          // HMAC-SHA256 under the gateway's key
 
 	done chan struct{} // closed by end
 	once sync.Once

@@ -36,6 +36,7 @@ const (
 	PermissionAdmin   = "admin"
 
 	ProtocolPostgres = "postgres"
+	ProtocolSSH      = "ssh"
 
 	// Any selects every target, member or database.
 	Any = "*"
@@ -63,7 +64,7 @@ type Metadata struct {
 
 // Target is spec of a Target: what is protected.
 type Target struct {
-	Protocol      string     `json:"protocol" schema:"required,enum=postgres" doc:"what the target speaks"`
+	Protocol      string     `json:"protocol" schema:"required,enum=postgres|ssh" doc:"what the target speaks"`
 	Address       string     `json:"address" schema:"required" doc:"host:port, or the path of a unix socket directory followed by :port"`
 	Credential    Credential `json:"credential" schema:"required" doc:"what the gateway presents to the target"`
 	TLS           *TLS       `json:"tls,omitempty" doc:"how the gateway secures its connection to the target"`
@@ -71,12 +72,16 @@ type Target struct {
 	Strict        bool       `json:"strict,omitempty" doc:"output is acknowledged by the log before it is delivered"`
 	NotifyWatched bool       `json:"notifyWatched,omitempty" doc:"the person at the client is told who begins to look at a session while it is open"`
 	Postgres      *Postgres  `json:"postgres,omitempty" doc:"what only PostgreSQL targets have"`
+	SSH           *SSH       `json:"ssh,omitempty" doc:"what only SSH targets have"`
 }
 
 // Credential is what the gateway presents to the target.
 type Credential struct {
 	Username string     `json:"username" schema:"required" doc:"account on the target"`
 	Password *SecretRef `json:"password,omitempty" doc:"where its password is"`
+	Key      *SecretRef `json:"key,omitempty" doc:"ssh: where its private key is, in OpenSSH's or PEM form, without a passphrase"`
+	// Certificate asks for a new key and certificate for each session.
+	Certificate bool `json:"certificate,omitempty" doc:"ssh: the gateway's user authority signs a new key for each session; the target trusts what sallyport ca --ssh-users prints"`
 }
 
 // SecretRef points to a secret. Exactly one field is set.

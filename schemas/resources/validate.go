@@ -120,7 +120,13 @@ func (c *checker) target(t *Target) {
 	if t.Postgres != nil && t.Protocol != ProtocolPostgres {
 		c.fail("spec.postgres", "is for postgres targets only")
 	}
-	if p := t.Credential.Password; p != nil {
+	c.ssh(t)
+	c.secret(t.Credential.Password, "spec.credential.password")
+	c.secret(t.Credential.Key, "spec.credential.key")
+}
+
+func (c *checker) secret(p *SecretRef, path string) {
+	if p != nil {
 		set := 0
 		for _, s := range []string{p.Env, p.File, p.Sealed} {
 			if s != "" {
@@ -128,10 +134,10 @@ func (c *checker) target(t *Target) {
 			}
 		}
 		if set != 1 {
-			c.fail("spec.credential.password", "exactly one of env, file and sealed must be set")
+			c.fail(path, "exactly one of env, file and sealed must be set")
 		}
 		if p.Env != "" && !envPattern.MatchString(p.Env) {
-			c.fail("spec.credential.password.env", "is not the name of an environment variable")
+			c.fail(path+".env", "is not the name of an environment variable")
 		}
 	}
 }

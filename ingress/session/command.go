@@ -1,0 +1,74 @@
+package session
+
+import (
+	"encoding/binary"
+
+	"sallyport/schemas"
+)
+
+// sql reports whether the command is one of a database.
+func (c Command) sql() bool {
+	switch c.Kind {
+	case schemas.CommandKind_COMMAND_KIND_QUERY, schemas.CommandKind_COMMAND_KIND_PREPARE, schemas.CommandKind_COMMAND_KIND_EXECUTE:
+		return true
+	}
+	return false
+}
+
+// circumstances appends what of a command, besides kind and text, a verdict depends on.
+func (c Command) circumstances(dst []byte) []byte {
+	if c.sql() {
+		return dst
+	}
+	terminal := byte(0)
+	if c.Terminal {
+		terminal = 1
+	}
+	dst = append(dst, terminal)
+	dst = appendSized(dst, []byte(c.Login))
+	for _, m := range []interface {
+		MarshalVT() ([]byte, error)
+	}{c.Operation, c.Forward} {
+		b, err := m.MarshalVT() // of a nil message: nothing
+		if err != nil {
+			b = []byte(schemas.NewID("unlike any ")) // it is never reused
+		}
+		dst = appendSized(dst, b)
+	}
+	return dst
+}
+
+func appendSized(dst, b []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(b))), b...)
+}
+
+// fitExec leaves the words of a command line out where they would not fit: its text is recorded
+// anyway.
+func fitExec(f *schemas.ExecFacts) *schemas.ExecFacts {
+	if f == nil || f.SizeVT() <= maxFacts {
+		return f
+	}
+	out := &schemas.ExecFacts{Opaque: f.Opaque, Unparsed: f.Unparsed, ParseError: name(f.ParseError)}
+	for _, c := range f.Commands {
+		short := &schemas.ExecCommand{Program: name(c.Program), Background: c.Background, Piped: c.Piped}
+		if out.SizeVT()+short.SizeVT() > maxFacts {
+			break
+		}
+		out.Commands = append(out.Commands, short)
+	}
+	return out
+}
+
+// Terminal records the size of a command's terminal. It travels with the next Commit.
+func (s *Session) Terminal(t *schemas.Terminal) error {
+	t.Type = name(t.Type)
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Terminal{Terminal: t}})
+	return s.fail(err)
+}
+
+// File records a file that went by. It travels with the next Commit.
+func (s *Session) File(f *schemas.File) error {
+	f.Path = cut(printable(f.Path), maxText)
+	_, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_File{File: f}})
+	return s.fail(err)
+}
