@@ -6,27 +6,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	eastasian "golang.org/x/text/width"
+	"sallyport/schemas/screen"
 )
-
-// columnsOf returns how many columns of a terminal r takes.
-func columnsOf(r rune) int {
-	if r < 0x300 {
-		return 1
-	}
-	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
-		return 0
-	}
-	switch eastasian.LookupRune(r).Kind() {
-	case eastasian.EastAsianWide, eastasian.EastAsianFullwidth:
-		return 2
-	}
-	return 1
-}
 
 func displayWidth(s string) (n int) {
 	for _, r := range s {
-		n += columnsOf(r)
+		n += screen.Width(r)
 	}
 	return n
 }
@@ -62,7 +47,7 @@ func harmful(r rune) bool {
 func cut(s string, most int) (head, rest string) {
 	n := 0
 	for i, r := range s {
-		if n += columnsOf(r); n > most && i > 0 {
+		if n += screen.Width(r); n > most && i > 0 {
 			return s[:i], s[i:]
 		}
 	}
