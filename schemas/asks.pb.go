@@ -273,7 +273,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{27, 0}
+	return file_asks_proto_rawDescGZIP(), []int{28, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -2465,6 +2465,7 @@ type AccessAsk struct {
 	Run           *Run                   `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
 	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
 	Permission    string                 `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"` // connect, replay, watch, review, kill, admin
+	Explain       bool                   `protobuf:"varint,60,opt,name=explain,proto3" json:"explain,omitempty"`     // say what of every role matches and what does not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2527,12 +2528,20 @@ func (x *AccessAsk) GetPermission() string {
 	return ""
 }
 
+func (x *AccessAsk) GetExplain() bool {
+	if x != nil {
+		return x.Explain
+	}
+	return false
+}
+
 type AccessAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Allowed       bool                   `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`   // roles that grant it
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // not allowed: why, for the person at the client
 	Revision      string                 `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Considered    []*RoleConsidered      `protobuf:"bytes,60,rep,name=considered,proto3" json:"considered,omitempty"` // explain: every role, in the order of their names
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2595,6 +2604,90 @@ func (x *AccessAnswer) GetRevision() string {
 	return ""
 }
 
+func (x *AccessAnswer) GetConsidered() []*RoleConsidered {
+	if x != nil {
+		return x.Considered
+	}
+	return nil
+}
+
+// RoleConsidered is what of a role matches an AccessAsk. It grants if all do.
+type RoleConsidered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Member        bool                   `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`          // the principal
+	Over          bool                   `protobuf:"varint,3,opt,name=over,proto3" json:"over,omitempty"`              // the target
+	Can           bool                   `protobuf:"varint,4,opt,name=can,proto3" json:"can,omitempty"`                // the permission
+	Permissions   []string               `protobuf:"bytes,5,rep,name=permissions,proto3" json:"permissions,omitempty"` // that the role gives
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleConsidered) Reset() {
+	*x = RoleConsidered{}
+	mi := &file_asks_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleConsidered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleConsidered) ProtoMessage() {}
+
+func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleConsidered.ProtoReflect.Descriptor instead.
+func (*RoleConsidered) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RoleConsidered) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *RoleConsidered) GetMember() bool {
+	if x != nil {
+		return x.Member
+	}
+	return false
+}
+
+func (x *RoleConsidered) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+func (x *RoleConsidered) GetCan() bool {
+	if x != nil {
+		return x.Can
+	}
+	return false
+}
+
+func (x *RoleConsidered) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
 // SessionAsk is sent on sallyport.ask.session.<session> to the gateway that owns it.
 type SessionAsk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2607,7 +2700,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2712,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2725,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{27}
+	return file_asks_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -2665,7 +2758,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2770,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2783,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{28}
+	return file_asks_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -2927,19 +3020,29 @@ const file_asks_proto_rawDesc = "" +
 	"resultType\x12\x1f\n" +
 	"\vreturns_set\x18\x0f \x01(\bR\n" +
 	"returnsSet\x12'\n" +
-	"\x0fresult_relation\x18\x1e \x01(\rR\x0eresultRelation\"\x9f\x01\n" +
+	"\x0fresult_relation\x18\x1e \x01(\rR\x0eresultRelation\"\xb9\x01\n" +
 	"\tAccessAsk\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
 	"\x03run\x18\x02 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
 	"\x06target\x18\x03 \x01(\tR\x06target\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x04 \x01(\tR\n" +
-	"permission\"r\n" +
+	"permission\x12\x18\n" +
+	"\aexplain\x18< \x01(\bR\aexplain\"\xb0\x01\n" +
 	"\fAccessAnswer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1a\n" +
-	"\brevision\x18\x04 \x01(\tR\brevision\"\xef\x01\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\x12<\n" +
+	"\n" +
+	"considered\x18< \x03(\v2\x1c.sallyport.v1.RoleConsideredR\n" +
+	"considered\"\x84\x01\n" +
+	"\x0eRoleConsidered\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\bR\x06member\x12\x12\n" +
+	"\x04over\x18\x03 \x01(\bR\x04over\x12\x10\n" +
+	"\x03can\x18\x04 \x01(\bR\x03can\x12 \n" +
+	"\vpermissions\x18\x05 \x03(\tR\vpermissions\"\xef\x01\n" +
 	"\n" +
 	"SessionAsk\x127\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1f.sallyport.v1.SessionAsk.ActionR\x06action\x12\x0e\n" +
@@ -2976,7 +3079,7 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
 	(Messages)(0),             // 1: sallyport.v1.Messages
@@ -3009,51 +3112,52 @@ var file_asks_proto_goTypes = []any{
 	(*Function)(nil),          // 28: sallyport.v1.Function
 	(*AccessAsk)(nil),         // 29: sallyport.v1.AccessAsk
 	(*AccessAnswer)(nil),      // 30: sallyport.v1.AccessAnswer
-	(*SessionAsk)(nil),        // 31: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 32: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 33: sallyport.v1.Principal
-	(*Run)(nil),               // 34: sallyport.v1.Run
-	(CommandKind)(0),          // 35: sallyport.v1.CommandKind
-	(*FileOperation)(nil),     // 36: sallyport.v1.FileOperation
-	(*Forward)(nil),           // 37: sallyport.v1.Forward
-	(*Value)(nil),             // 38: sallyport.v1.Value
-	(*SqlFacts)(nil),          // 39: sallyport.v1.SqlFacts
-	(*Reason)(nil),            // 40: sallyport.v1.Reason
-	(*ExecFacts)(nil),         // 41: sallyport.v1.ExecFacts
-	(Outcome)(0),              // 42: sallyport.v1.Outcome
+	(*RoleConsidered)(nil),    // 31: sallyport.v1.RoleConsidered
+	(*SessionAsk)(nil),        // 32: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 33: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 34: sallyport.v1.Principal
+	(*Run)(nil),               // 35: sallyport.v1.Run
+	(CommandKind)(0),          // 36: sallyport.v1.CommandKind
+	(*FileOperation)(nil),     // 37: sallyport.v1.FileOperation
+	(*Forward)(nil),           // 38: sallyport.v1.Forward
+	(*Value)(nil),             // 39: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 40: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 41: sallyport.v1.Reason
+	(*ExecFacts)(nil),         // 42: sallyport.v1.ExecFacts
+	(Outcome)(0),              // 43: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
 	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
 	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
-	33, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	35, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	34, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	35, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	36, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	36, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
-	37, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
+	37, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
+	38, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
 	2,  // 9: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
 	11, // 10: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
 	12, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
 	12, // 12: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
-	33, // 13: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 14: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
-	35, // 15: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
-	38, // 16: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
-	39, // 17: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	34, // 13: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	35, // 14: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	36, // 15: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	39, // 16: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	40, // 17: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
 	10, // 18: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
-	40, // 19: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	41, // 20: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
-	36, // 21: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
-	37, // 22: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
-	42, // 23: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	40, // 24: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	39, // 25: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	41, // 19: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	42, // 20: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
+	37, // 21: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
+	38, // 22: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
+	43, // 23: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	41, // 24: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	40, // 25: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
 	0,  // 26: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
 	8,  // 27: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
 	9,  // 28: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
 	16, // 29: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	41, // 30: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	42, // 30: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
 	17, // 31: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
 	19, // 32: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
 	1,  // 33: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
@@ -3068,14 +3172,15 @@ var file_asks_proto_depIdxs = []int32{
 	26, // 42: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
 	28, // 43: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
 	27, // 44: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	33, // 45: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	34, // 46: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	3,  // 47: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	34, // 45: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	35, // 46: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	31, // 47: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
+	3,  // 48: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -3090,7 +3195,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

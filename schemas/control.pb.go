@@ -589,9 +589,12 @@ type TokenCreated struct {
 	Verifier      *ScramVerifier         `protobuf:"bytes,3,opt,name=verifier,proto3" json:"verifier,omitempty"` // SCRAM-SHA-256; salt and iterations are the same for all tokens of a principal
 	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`  // nanoseconds since 1970
 	Run           *Run                   `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`
-	Targets       []string               `protobuf:"bytes,6,rep,name=targets,proto3" json:"targets,omitempty"`     // empty: every target that roles allow
-	Lookup        []byte                 `protobuf:"bytes,7,opt,name=lookup,proto3" json:"lookup,omitempty"`       // SHA-256 of the token, for bearers
-	Protocols     []string               `protobuf:"bytes,8,rep,name=protocols,proto3" json:"protocols,omitempty"` // empty: all
+	Targets       []string               `protobuf:"bytes,6,rep,name=targets,proto3" json:"targets,omitempty"`      // empty: every target that roles allow
+	Lookup        []byte                 `protobuf:"bytes,7,opt,name=lookup,proto3" json:"lookup,omitempty"`        // SHA-256 of the token, for bearers
+	Protocols     []string               `protobuf:"bytes,8,rep,name=protocols,proto3" json:"protocols,omitempty"`  // empty: all
+	Ancestors     []string               `protobuf:"bytes,60,rep,name=ancestors,proto3" json:"ancestors,omitempty"` // tokens that it was made with, the first of the line first: it is taken back with each of them
+	Serial        string                 `protobuf:"bytes,61,opt,name=serial,proto3" json:"serial,omitempty"`       // non-empty: a client certificate of the gateway's CA, and lookup is its own
+	Starter       string                 `protobuf:"bytes,62,opt,name=starter,proto3" json:"starter,omitempty"`     // person who made the first token of that line; empty: whoever made this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +683,27 @@ func (x *TokenCreated) GetProtocols() []string {
 		return x.Protocols
 	}
 	return nil
+}
+
+func (x *TokenCreated) GetAncestors() []string {
+	if x != nil {
+		return x.Ancestors
+	}
+	return nil
+}
+
+func (x *TokenCreated) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *TokenCreated) GetStarter() string {
+	if x != nil {
+		return x.Starter
+	}
+	return ""
 }
 
 type TokenRevoked struct {
@@ -1305,10 +1329,15 @@ func (x *AnnotationRemoved) GetId() string {
 	return ""
 }
 
+// RunOpened says that a task of an agent began.
 type RunOpened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Run           *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
-	Prompt        string                 `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Prompt        string                 `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"` // whole, as masks leave it
+	Attributes    map[string]string      `protobuf:"bytes,60,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Traceparent   string                 `protobuf:"bytes,61,opt,name=traceparent,proto3" json:"traceparent,omitempty"` // W3C Trace Context, as whoever opened it says
+	Principal     *Principal             `protobuf:"bytes,62,opt,name=principal,proto3" json:"principal,omitempty"`     // the agent
+	Masked        []*MaskCount           `protobuf:"bytes,63,rep,name=masked,proto3" json:"masked,omitempty"`           // what masks took out of the prompt
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1355,6 +1384,34 @@ func (x *RunOpened) GetPrompt() string {
 		return x.Prompt
 	}
 	return ""
+}
+
+func (x *RunOpened) GetAttributes() map[string]string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *RunOpened) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+func (x *RunOpened) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *RunOpened) GetMasked() []*MaskCount {
+	if x != nil {
+		return x.Masked
+	}
+	return nil
 }
 
 // ApprovalRef names the request that a fact is about, and where it belongs. What a fact does to a
@@ -1892,7 +1949,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"stored_key\x18\x03 \x01(\fR\tstoredKey\x12\x1d\n" +
 	"\n" +
-	"server_key\x18\x04 \x01(\fR\tserverKey\"\x9d\x02\n" +
+	"server_key\x18\x04 \x01(\fR\tserverKey\"\xed\x02\n" +
 	"\fTokenCreated\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x127\n" +
@@ -1901,7 +1958,10 @@ const file_control_proto_rawDesc = "" +
 	"\x03run\x18\x05 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x18\n" +
 	"\atargets\x18\x06 \x03(\tR\atargets\x12\x16\n" +
 	"\x06lookup\x18\a \x01(\fR\x06lookup\x12\x1c\n" +
-	"\tprotocols\x18\b \x03(\tR\tprotocols\"\x1e\n" +
+	"\tprotocols\x18\b \x03(\tR\tprotocols\x12\x1c\n" +
+	"\tancestors\x18< \x03(\tR\tancestors\x12\x16\n" +
+	"\x06serial\x18= \x01(\tR\x06serial\x12\x18\n" +
+	"\astarter\x18> \x01(\tR\astarter\"\x1e\n" +
 	"\fTokenRevoked\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xd6\x01\n" +
 	"\bKeyAdded\x12\x0e\n" +
@@ -1944,10 +2004,19 @@ const file_control_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\"=\n" +
 	"\x11AnnotationRemoved\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"H\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xda\x02\n" +
 	"\tRunOpened\x12#\n" +
 	"\x03run\x18\x01 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
-	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"\x85\x01\n" +
+	"\x06prompt\x18\x02 \x01(\tR\x06prompt\x12G\n" +
+	"\n" +
+	"attributes\x18< \x03(\v2'.sallyport.v1.RunOpened.AttributesEntryR\n" +
+	"attributes\x12 \n" +
+	"\vtraceparent\x18= \x01(\tR\vtraceparent\x125\n" +
+	"\tprincipal\x18> \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12/\n" +
+	"\x06masked\x18? \x03(\v2\x17.sallyport.v1.MaskCountR\x06masked\x1a=\n" +
+	"\x0fAttributesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x01\n" +
 	"\vApprovalRef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -1996,7 +2065,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -2021,9 +2090,11 @@ var file_control_proto_goTypes = []any{
 	(*ApprovalWithdrawn)(nil), // 20: sallyport.v1.ApprovalWithdrawn
 	(*ApprovalUsed)(nil),      // 21: sallyport.v1.ApprovalUsed
 	(*Projected)(nil),         // 22: sallyport.v1.Projected
-	(*Principal)(nil),         // 23: sallyport.v1.Principal
-	(*Run)(nil),               // 24: sallyport.v1.Run
-	(*ApprovalAsk)(nil),       // 25: sallyport.v1.ApprovalAsk
+	nil,                       // 23: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 24: sallyport.v1.Principal
+	(*Run)(nil),               // 25: sallyport.v1.Run
+	(*MaskCount)(nil),         // 26: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 27: sallyport.v1.ApprovalAsk
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -2045,28 +2116,31 @@ var file_control_proto_depIdxs = []int32{
 	12, // 16: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
 	13, // 17: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
 	14, // 18: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	23, // 19: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	24, // 19: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
 	3,  // 20: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	24, // 21: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	23, // 22: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	24, // 23: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	23, // 24: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	23, // 25: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	24, // 26: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	16, // 27: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	25, // 28: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	16, // 29: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	23, // 30: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	24, // 31: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	16, // 32: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	16, // 33: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	16, // 34: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	0,  // 35: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	25, // 21: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	24, // 22: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	25, // 23: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	24, // 24: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	24, // 25: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	25, // 26: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	23, // 27: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	24, // 28: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	26, // 29: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	16, // 30: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	27, // 31: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	16, // 32: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	24, // 33: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	25, // 34: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	16, // 35: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	16, // 36: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	16, // 37: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	0,  // 38: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -2103,7 +2177,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -705,7 +705,9 @@ type Run struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Agent         string                 `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
-	PromptDigest  string                 `protobuf:"bytes,3,opt,name=prompt_digest,json=promptDigest,proto3" json:"prompt_digest,omitempty"`
+	PromptDigest  string                 `protobuf:"bytes,3,opt,name=prompt_digest,json=promptDigest,proto3" json:"prompt_digest,omitempty"` // keyed digest of the exact prompt, hexadecimal
+	Parent        string                 `protobuf:"bytes,60,opt,name=parent,proto3" json:"parent,omitempty"`                                // the run that started this one; empty: none
+	Model         string                 `protobuf:"bytes,61,opt,name=model,proto3" json:"model,omitempty"`                                  // as the agent's host says
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -761,6 +763,20 @@ func (x *Run) GetPromptDigest() string {
 	return ""
 }
 
+func (x *Run) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Run) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
 // Opened is always the first entry of a session.
 type Opened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -775,6 +791,7 @@ type Opened struct {
 	Gateway       string                 `protobuf:"bytes,9,opt,name=gateway,proto3" json:"gateway,omitempty"`                                  // incarnation, as in Envelope.writer
 	UpstreamUser  string                 `protobuf:"bytes,10,opt,name=upstream_user,json=upstreamUser,proto3" json:"upstream_user,omitempty"`   // account used on the target
 	Tls           bool                   `protobuf:"varint,11,opt,name=tls,proto3" json:"tls,omitempty"`                                        // whether the client leg is encrypted
+	Traceparent   string                 `protobuf:"bytes,60,opt,name=traceparent,proto3" json:"traceparent,omitempty"`                         // W3C Trace Context of what opened it, as the client says
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,6 +903,13 @@ func (x *Opened) GetTls() bool {
 	return false
 }
 
+func (x *Opened) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
 // Command is one statement, exec, request or API call, as the client sent it, except that secret
 // literals are replaced by markers. A command is named by the number of its Command entry.
 type Command struct {
@@ -898,12 +922,13 @@ type Command struct {
 	Parameters      []*Value               `protobuf:"bytes,6,rep,name=parameters,proto3" json:"parameters,omitempty"`                 // the first 4096; of the others a Text frame each, but of nulls
 	TextFirst       uint64                 `protobuf:"varint,7,opt,name=text_first,json=textFirst,proto3" json:"text_first,omitempty"` // number of the first Text frame, when text_size exceeds text
 	Portal          string                 `protobuf:"bytes,8,opt,name=portal,proto3" json:"portal,omitempty"`
-	ParametersFirst uint64                 `protobuf:"varint,9,opt,name=parameters_first,json=parametersFirst,proto3" json:"parameters_first,omitempty"` // number of the first Text frame of a parameter too large for here; 0: none
-	Sql             *SqlFacts              `protobuf:"bytes,10,opt,name=sql,proto3" json:"sql,omitempty"`                                                // what the enforcer made of it
-	Exec            *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`                                              // EXEC and LINE: what the enforcer made of it
-	Operation       *FileOperation         `protobuf:"bytes,21,opt,name=operation,proto3" json:"operation,omitempty"`                                    // FILE
-	Forward         *Forward               `protobuf:"bytes,22,opt,name=forward,proto3" json:"forward,omitempty"`                                        // FORWARD
-	Parent          uint64                 `protobuf:"varint,23,opt,name=parent,proto3" json:"parent,omitempty"`                                         // the command that this one is part of: the subsystem of a file operation, the shell of a line; 0: none
+	ParametersFirst uint64                 `protobuf:"varint,9,opt,name=parameters_first,json=parametersFirst,proto3" json:"parameters_first,omitempty"`                                          // number of the first Text frame of a parameter too large for here; 0: none
+	Sql             *SqlFacts              `protobuf:"bytes,10,opt,name=sql,proto3" json:"sql,omitempty"`                                                                                         // what the enforcer made of it
+	Exec            *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`                                                                                       // EXEC and LINE: what the enforcer made of it
+	Operation       *FileOperation         `protobuf:"bytes,21,opt,name=operation,proto3" json:"operation,omitempty"`                                                                             // FILE
+	Forward         *Forward               `protobuf:"bytes,22,opt,name=forward,proto3" json:"forward,omitempty"`                                                                                 // FORWARD
+	Attributes      map[string]string      `protobuf:"bytes,60,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // key='value' pairs of the text's last comment (sqlcommenter), as the client says
+	Parent          uint64                 `protobuf:"varint,23,opt,name=parent,proto3" json:"parent,omitempty"`                                                                                  // the command that this one is part of: the subsystem of a file operation, the shell of a line; 0: none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1025,6 +1050,13 @@ func (x *Command) GetOperation() *FileOperation {
 func (x *Command) GetForward() *Forward {
 	if x != nil {
 		return x.Forward
+	}
+	return nil
+}
+
+func (x *Command) GetAttributes() map[string]string {
+	if x != nil {
+		return x.Attributes
 	}
 	return nil
 }
@@ -3358,11 +3390,13 @@ const file_entries_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.sallyport.v1.PrincipalKindR\x04kind\x12\x16\n" +
 	"\x06groups\x18\x03 \x03(\tR\x06groups\x12\x19\n" +
-	"\btoken_id\x18\x04 \x01(\tR\atokenId\"P\n" +
+	"\btoken_id\x18\x04 \x01(\tR\atokenId\"~\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05agent\x18\x02 \x01(\tR\x05agent\x12#\n" +
-	"\rprompt_digest\x18\x03 \x01(\tR\fpromptDigest\"\xdb\x03\n" +
+	"\rprompt_digest\x18\x03 \x01(\tR\fpromptDigest\x12\x16\n" +
+	"\x06parent\x18< \x01(\tR\x06parent\x12\x14\n" +
+	"\x05model\x18= \x01(\tR\x05model\"\xfd\x03\n" +
 	"\x06Opened\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
 	"\x03run\x18\x02 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
@@ -3376,10 +3410,11 @@ const file_entries_proto_rawDesc = "" +
 	"\agateway\x18\t \x01(\tR\agateway\x12#\n" +
 	"\rupstream_user\x18\n" +
 	" \x01(\tR\fupstreamUser\x12\x10\n" +
-	"\x03tls\x18\v \x01(\bR\x03tls\x1a?\n" +
+	"\x03tls\x18\v \x01(\bR\x03tls\x12 \n" +
+	"\vtraceparent\x18< \x01(\tR\vtraceparent\x1a?\n" +
 	"\x11TargetLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x91\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x05\n" +
 	"\aCommand\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.sallyport.v1.CommandKindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1b\n" +
@@ -3397,8 +3432,14 @@ const file_entries_proto_rawDesc = "" +
 	" \x01(\v2\x16.sallyport.v1.SqlFactsR\x03sql\x12+\n" +
 	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\x129\n" +
 	"\toperation\x18\x15 \x01(\v2\x1b.sallyport.v1.FileOperationR\toperation\x12/\n" +
-	"\aforward\x18\x16 \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12\x16\n" +
-	"\x06parent\x18\x17 \x01(\x04R\x06parent\"\xc5\x01\n" +
+	"\aforward\x18\x16 \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12E\n" +
+	"\n" +
+	"attributes\x18< \x03(\v2%.sallyport.v1.Command.AttributesEntryR\n" +
+	"attributes\x12\x16\n" +
+	"\x06parent\x18\x17 \x01(\x04R\x06parent\x1a=\n" +
+	"\x0fAttributesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x01\n" +
 	"\tExecFacts\x125\n" +
 	"\bcommands\x18\x01 \x03(\v2\x19.sallyport.v1.ExecCommandR\bcommands\x12\x16\n" +
 	"\x06opaque\x18\x02 \x01(\bR\x06opaque\x12\x1a\n" +
@@ -3621,7 +3662,7 @@ func file_entries_proto_rawDescGZIP() []byte {
 }
 
 var file_entries_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_entries_proto_goTypes = []any{
 	(PrincipalKind)(0),      // 0: sallyport.v1.PrincipalKind
 	(CommandKind)(0),        // 1: sallyport.v1.CommandKind
@@ -3664,6 +3705,7 @@ var file_entries_proto_goTypes = []any{
 	(*ConcealedValues)(nil), // 38: sallyport.v1.ConcealedValues
 	(*ConcealedValue)(nil),  // 39: sallyport.v1.ConcealedValue
 	nil,                     // 40: sallyport.v1.Opened.TargetLabelsEntry
+	nil,                     // 41: sallyport.v1.Command.AttributesEntry
 }
 var file_entries_proto_depIdxs = []int32{
 	7,  // 0: sallyport.v1.Entry.opened:type_name -> sallyport.v1.Opened
@@ -3696,22 +3738,23 @@ var file_entries_proto_depIdxs = []int32{
 	9,  // 27: sallyport.v1.Command.exec:type_name -> sallyport.v1.ExecFacts
 	11, // 28: sallyport.v1.Command.operation:type_name -> sallyport.v1.FileOperation
 	12, // 29: sallyport.v1.Command.forward:type_name -> sallyport.v1.Forward
-	10, // 30: sallyport.v1.ExecFacts.commands:type_name -> sallyport.v1.ExecCommand
-	2,  // 31: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
-	15, // 32: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
-	20, // 33: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
-	20, // 34: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
-	9,  // 35: sallyport.v1.Observed.exec:type_name -> sallyport.v1.ExecFacts
-	28, // 36: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
-	31, // 37: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
-	3,  // 38: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
-	36, // 39: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
-	39, // 40: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	41, // 30: sallyport.v1.Command.attributes:type_name -> sallyport.v1.Command.AttributesEntry
+	10, // 31: sallyport.v1.ExecFacts.commands:type_name -> sallyport.v1.ExecCommand
+	2,  // 32: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
+	15, // 33: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
+	20, // 34: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
+	20, // 35: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
+	9,  // 36: sallyport.v1.Observed.exec:type_name -> sallyport.v1.ExecFacts
+	28, // 37: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
+	31, // 38: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
+	3,  // 39: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
+	36, // 40: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
+	39, // 41: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_entries_proto_init() }
@@ -3747,7 +3790,7 @@ func file_entries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_entries_proto_rawDesc), len(file_entries_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -75,6 +75,17 @@ func (s *Snapshot) Token(id schemas.TokenID) (*schemas.TokenCreated, bool) {
 // Maker returns who made a token that was not revoked; empty: there is none of that id.
 func (s *Snapshot) Maker(id schemas.TokenID) string { return s.makers[id] }
 
+// Descendants returns the tokens that were made with a token, or with one that was made with it.
+func (s *Snapshot) Descendants(id schemas.TokenID) []*schemas.TokenCreated {
+	var line []*schemas.TokenCreated
+	for _, t := range s.tokens {
+		if slices.Contains(t.Ancestors, string(id)) {
+			line = append(line, t)
+		}
+	}
+	return line
+}
+
 // AllTokens returns every token that was not revoked, in the order of their ids.
 func (s *Snapshot) AllTokens() []*schemas.TokenCreated {
 	return slices.SortedFunc(maps.Values(s.tokens), func(a, b *schemas.TokenCreated) int {
