@@ -3,6 +3,7 @@ package enforcer
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
@@ -16,6 +17,9 @@ func (e *Enforcer) Access(ask *schemas.AccessAsk) *schemas.AccessAnswer {
 	answer := &schemas.AccessAnswer{Revision: string(s.revision)}
 	answer.Roles, answer.Reason = s.access(ask.GetPrincipal(), ask.GetTarget(), ask.GetPermission())
 	answer.Allowed = answer.Reason == ""
+	if ask.GetExplain() {
+		answer.Considered = s.explain(ask)
+	}
 	return answer
 }
 
@@ -24,20 +28,11 @@ func (s *snapshot) access(p *schemas.Principal, name, permission string) (roles 
 	if permission == "" {
 		return nil, "the request names no permission"
 	}
-	var labels map[string]string
-	if name != "" {
-		t, ok := s.targets[name]
-		if !ok { // said as for a target that one may not see
-			return nil, denied(p, name, permission)
-		}
-		labels = t.resource.Metadata.Labels
+	if _, ok := s.targets[name]; name != "" && !ok { // said as for a target that one may not see
+		return nil, denied(p, name, permission)
 	}
 	for _, r := range s.roles {
-		over := r.Role.Targets.Matches(name, labels)
-		if name == "" {
-			over = slices.Contains(r.Role.Targets.Names, resources.Any)
-		}
-		if over && slices.Contains(r.Role.Permissions(), permission) && r.Role.Members.Match(p) {
+		if s.over(r.Role, name) && slices.Contains(r.Role.Permissions(), permission) && r.Role.Members.Match(p) {
 			roles = append(roles, r.Metadata.Name)
 		}
 	}
@@ -46,6 +41,28 @@ func (s *snapshot) access(p *schemas.Principal, name, permission string) (roles 
 	}
 	slices.Sort(roles)
 	return roles, ""
+}
+
+// over reports whether a role is about a target, or, without one, about the gateway itself.
+func (s *snapshot) over(r *resources.Role, name string) bool {
+	if name == "" {
+		return slices.Contains(r.Targets.Names, resources.Any)
+	}
+	t, ok := s.targets[name]
+	return ok && r.Targets.Matches(name, t.resource.Metadata.Labels)
+}
+
+// explain says what of each role matches.
+func (s *snapshot) explain(ask *schemas.AccessAsk) []*schemas.RoleConsidered {
+	var all []*schemas.RoleConsidered
+	for _, r := range s.roles {
+		all = append(all, &schemas.RoleConsidered{
+			Role: r.Metadata.Name, Member: r.Role.Members.Match(ask.GetPrincipal()), Over: s.over(r.Role, ask.GetTarget()),
+			Can: slices.Contains(r.Role.Permissions(), ask.GetPermission()), Permissions: r.Role.Permissions(),
+		})
+	}
+	slices.SortFunc(all, func(a, b *schemas.RoleConsidered) int { return strings.Compare(a.Role, b.Role) })
+	return all
 }
 
 var verbs = map[string]string{

@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -28,8 +29,10 @@ type Spec struct {
 	Principal *schemas.Principal // TokenId is set by Mint
 	Run       *schemas.Run
 	TTL       time.Duration
-	Targets   []string // empty: every target that roles allow
-	Protocols []string // empty: all
+	Targets   []string              // empty: every target that roles allow
+	Protocols []string              // empty: all
+	With      *schemas.TokenCreated // that it is made with; nil: an administrator makes it
+	Starter   string                // person who made With, or the first of its line; empty: not known
 }
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -57,7 +60,16 @@ func Mint(s Spec, now time.Time) (secret string, fact *schemas.TokenCreated, err
 	return secret, &schemas.TokenCreated{
 		Id: id, Principal: principal, Run: s.Run, Verifier: verifier, Lookup: sum[:],
 		Expires: now.Add(s.TTL).UnixNano(), Targets: s.Targets, Protocols: s.Protocols,
+		Ancestors: s.ancestors(), Starter: s.Starter,
 	}, nil
+}
+
+// ancestors is the line of tokens that ends with With.
+func (s Spec) ancestors() []string {
+	if s.With == nil {
+		return nil
+	}
+	return append(slices.Clone(s.With.Ancestors), s.With.Id)
 }
 
 // Salt returns the salt of a principal's verifiers. All tokens of a principal share it, since SCRAM

@@ -96,7 +96,7 @@ func errRejected() error {
 // Bearer returns the token that secret is, if it is live and may be used for protocol.
 func (s *Service) Bearer(secret, protocol string) (*schemas.TokenCreated, error) {
 	t, ok := s.registry.Snapshot().Lookup(sha256.Sum256([]byte(secret)), s.now())
-	if !ok || !serves(t, protocol) {
+	if !ok || t.Verifier == nil || !serves(t, protocol) {
 		return nil, errRejected()
 	}
 	return t, nil
@@ -120,7 +120,7 @@ type Protocol struct {
 func (p *Protocol) Scram(_ context.Context, user string) session.ScramCredentials {
 	c := session.ScramCredentials{Salt: Salt(user), Iterations: iterations}
 	for _, t := range p.service.registry.Snapshot().Tokens(user, p.service.now()) {
-		if serves(t, p.protocol) {
+		if t.Verifier != nil && serves(t, p.protocol) {
 			c.Tokens = append(c.Tokens, session.ScramToken{
 				StoredKey: t.Verifier.StoredKey, ServerKey: t.Verifier.ServerKey, Identity: p.service.identity(t),
 			})

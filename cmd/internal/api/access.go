@@ -42,7 +42,7 @@ func (a *Access) Authorize(ctx context.Context, permission, target string) error
 	if len(id.Targets) > 0 && !slices.Contains(id.Targets, target) {
 		return forbidden(permission, target, "the token is not for this target")
 	}
-	answer, err := a.ask(ctx, id, permission, target)
+	answer, err := a.answer(ctx, id, permission, target)
 	if err != nil {
 		return err
 	}
@@ -72,13 +72,22 @@ func (a *Access) Allowed(ctx context.Context, permission string) (targets []stri
 	return targets, false, nil
 }
 
-func (a *Access) ask(ctx context.Context, id *Identity, permission, target string) (*schemas.AccessAnswer, error) {
+// answer is the enforcer's, or what it said before.
+func (a *Access) answer(ctx context.Context, id *Identity, permission, target string) (*schemas.AccessAnswer, error) {
 	revision := a.registry.Snapshot().Revision
 	key := fmt.Sprintf("%q %q %q %q %d", id.Principal.Name, id.Principal.Groups, permission, target, id.Principal.Kind)
 	if answer := a.kept(revision, key); answer != nil {
 		return answer, nil
 	}
-	request, err := (&schemas.AccessAsk{Principal: id.Principal, Run: id.Run, Target: target, Permission: permission}).MarshalVT()
+	answer, err := a.ask(ctx, &schemas.AccessAsk{Principal: id.Principal, Run: id.Run, Target: target, Permission: permission})
+	if err == nil && answer.Revision == string(revision) {
+		a.keep(revision, key, answer)
+	}
+	return answer, err
+}
+
+func (a *Access) ask(ctx context.Context, ask *schemas.AccessAsk) (*schemas.AccessAnswer, error) {
+	request, err := ask.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encode access ask: %w", err)
 	}
@@ -91,9 +100,6 @@ func (a *Access) ask(ctx context.Context, id *Identity, permission, target strin
 	answer := new(schemas.AccessAnswer)
 	if err := answer.UnmarshalVT(data); err != nil {
 		return nil, fmt.Errorf("decode access answer: %w", err)
-	}
-	if answer.Revision == string(revision) {
-		a.keep(revision, key, answer)
 	}
 	return answer, nil
 }

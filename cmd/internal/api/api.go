@@ -63,12 +63,11 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 		"PUT /api/v1/resources/{kind}/{name}":    a.putResource,
 		"DELETE /api/v1/resources/{kind}/{name}": a.deleteResource,
 		"POST /api/v1/apply":                     a.apply,
-		"GET /api/v1/tokens":                     a.listTokens,
-		"POST /api/v1/tokens":                    a.createToken,
-		"DELETE /api/v1/tokens/{id}":             a.revokeToken,
 	} {
 		behind.Handle(pattern, a.admin(handler))
 	}
+	a.mountTokens(behind)
+	behind.HandleFunc("GET /api/v1/access/explain", a.handle(a.explain))
 	behind.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is nothing at " + r.URL.Path})
 	})

@@ -27,8 +27,9 @@ const (
 type Identity struct {
 	Principal     *schemas.Principal
 	Run           *schemas.Run
-	Administrator bool     // came through the socket in the data directory
-	Targets       []string // empty: every target that roles allow
+	Administrator bool                  // came through the socket in the data directory
+	Targets       []string              // empty: every target that roles allow
+	Token         *schemas.TokenCreated // that proved it; nil: the administrator
 }
 
 type identityKey struct{}
@@ -86,7 +87,7 @@ func (a *API) identity(secret, protocol string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Principal: t.Principal, Run: t.Run, Targets: t.Targets}, nil
+	return &Identity{Principal: t.Principal, Run: t.Run, Targets: t.Targets, Token: t}, nil
 }
 
 // sameSite refuses what another site made a browser send. The cookie is SameSite=Strict; this

@@ -52,6 +52,7 @@ func (a *API) beginBrowser(r *http.Request, secret string) (string, time.Duratio
 	}
 	cookie, fact, err := login.Mint(login.Spec{
 		Principal: t.Principal, Run: t.Run, Targets: t.Targets, TTL: life, Protocols: []string{protocolWeb},
+		With: t, Starter: a.starter(t),
 	}, a.now())
 	if err != nil {
 		return "", 0, err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"sallyport/schemas/problem"
 )
 
-// NewToken is the request to make a token. Exactly one of User and Agent is set.
+// NewToken is the request to make a token. User or Agent says for whom; without both it is for whoever asks.
 type NewToken struct {
 	User      string   `json:"user,omitempty"`
 	Agent     string   `json:"agent,omitempty"`
@@ -18,6 +19,8 @@ type NewToken struct {
 	Targets   []string `json:"targets,omitempty"`
 	Protocols []string `json:"protocols,omitempty"`
 	RunPrompt *string  `json:"run_prompt,omitempty"` // agents: opens a run that began with this prompt
+	RunModel  string   `json:"run_model,omitempty"`
+	RunParent string   `json:"run_parent,omitempty"` // id of the run that started it
 	SignIn    bool     `json:"sign_in,omitempty"`    // a one-time code for the browser instead of a token
 }
 
@@ -40,32 +43,59 @@ type TokenListed struct {
 	Run       string    `json:"run,omitempty"`
 	Targets   []string  `json:"targets,omitempty"`
 	Protocols []string  `json:"protocols,omitempty"`
+	MadeBy    string    `json:"made_by"`
+	MadeWith  string    `json:"made_with,omitempty"` // id of the token that it was made with
 }
 
 const defaultTTL = time.Hour
 
-func (a *API) createToken(w http.ResponseWriter, r *http.Request) {
+// mountTokens adds what everybody may do with their own tokens, and administrators with all.
+func (a *API) mountTokens(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/tokens", a.handle(a.listTokens))
+	mux.HandleFunc("POST /api/v1/tokens", a.handle(a.createToken))
+	mux.HandleFunc("DELETE /api/v1/tokens", a.handle(a.revokeTokens))
+	mux.HandleFunc("DELETE /api/v1/tokens/{id}", a.handle(a.revokeToken))
+}
+
+// handle answers what f returns as a problem document.
+func (a *API) handle(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			problem.Write(w, r, a.logger, err)
+		}
+	}
+}
+
+// administers reports whether the sender of a request may administer the gateway.
+func (a *API) administers(ctx context.Context) (bool, error) {
+	err := a.access.Authorize(ctx, "admin", "")
+	if err != nil && schemas.Shown(err).Code != schemas.CodeForbidden {
+		return false, err
+	}
+	return err == nil, nil
+}
+
+func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 	var in NewToken
 	if err := decode(w, r, &in); err != nil {
-		problem.Write(w, r, a.logger, err)
-		return
+		return err
 	}
 	made, err := a.makeToken(r, in)
 	if err != nil {
-		problem.Write(w, r, a.logger, err)
-		return
+		return err
 	}
 	reply(w, a.logger, made)
+	return nil
 }
 
 func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
-	spec, err := a.spec(in)
+	spec, err := a.spec(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
-	by := Who(r.Context()).Principal.Name
 	if in.RunPrompt != nil {
-		if spec.Run, err = a.openRun(r, by, in.Agent, *in.RunPrompt); err != nil {
+		run := NewRun{Prompt: *in.RunPrompt, Model: in.RunModel, Parent: in.RunParent}
+		if spec.Run, err = a.openRun(r.Context(), spec.Principal, run, spec.Run, spec.Targets); err != nil {
 			return nil, err
 		}
 	}
@@ -73,8 +103,8 @@ func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.registry.Append(r.Context(), &schemas.Control{By: by, Kind: &schemas.Control_TokenCreated{TokenCreated: fact}}); err != nil {
-		return nil, unavailable(err)
+	if err := a.issue(r.Context(), fact); err != nil {
+		return nil, err
 	}
 	made := &TokenMade{ID: fact.Id, Token: secret, Expires: time.Unix(0, fact.Expires).UTC(), Run: spec.Run.GetId()}
 	if in.SignIn {
@@ -83,81 +113,122 @@ func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
 	return made, nil
 }
 
-// spec checks a request and says what token it asks for.
-func (a *API) spec(in NewToken) (login.Spec, error) {
-	invalid := func(message string) (login.Spec, error) {
-		return login.Spec{}, &schemas.Error{Code: schemas.CodeInvalid, Message: message}
-	}
-	if (in.User == "") == (in.Agent == "") {
-		return invalid("a token is for a user or for an agent: name one of them")
-	}
-	principal := &schemas.Principal{Name: in.User, Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER, Groups: in.Groups}
-	if in.Agent != "" {
-		principal.Name, principal.Kind = in.Agent, schemas.PrincipalKind_PRINCIPAL_KIND_AGENT
-	}
-	if in.RunPrompt != nil && in.Agent == "" {
-		return invalid("a run belongs to an agent: give agent, not user")
-	}
-	ttl := defaultTTL
-	if in.TTL != "" {
-		var err error
-		if ttl, err = time.ParseDuration(in.TTL); err != nil || ttl <= 0 {
-			return invalid("ttl " + in.TTL + " is not a duration above zero such as 30m or 8h")
-		}
-	}
-	if ttl > a.maxTTL {
-		return invalid("ttl " + in.TTL + " is longer than limits.token_ttl, " + a.maxTTL.String())
-	}
-	for _, target := range in.Targets {
-		if _, ok := a.registry.Snapshot().Target(target); !ok {
-			return invalid("there is no target " + target)
-		}
-	}
-	if in.SignIn {
-		in.Protocols = []string{protocolSignIn}
-	}
-	return login.Spec{Principal: principal, TTL: ttl, Targets: in.Targets, Protocols: in.Protocols}, nil
-}
-
-// openRun records that a task of an agent began, and with which prompt.
-func (a *API) openRun(r *http.Request, by, agent, prompt string) (*schemas.Run, error) {
-	run := &schemas.Run{Id: schemas.NewID("r-"), Agent: agent}
-	_, err := a.log.AppendControl(r.Context(), schemas.AreaRun, run.Id, &schemas.Control{
-		By:   by,
-		Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: run, Prompt: prompt}},
-	}, nil)
+// issue puts a token on the log. What was made with a token that was revoked meanwhile is revoked.
+func (a *API) issue(ctx context.Context, fact *schemas.TokenCreated) error {
+	id := Who(ctx)
+	err := a.registry.Append(ctx, &schemas.Control{By: id.Principal.Name, Kind: &schemas.Control_TokenCreated{TokenCreated: fact}})
 	if err != nil {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
-	return run, nil
+	if id.Token == nil {
+		return nil
+	}
+	if _, live := a.registry.Snapshot().Token(schemas.TokenID(id.Token.Id)); live {
+		return nil
+	}
+	if err := a.revoke(ctx, fact.Id); err != nil {
+		return err
+	}
+	return &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "your token was revoked"}
 }
 
-func (a *API) listTokens(w http.ResponseWriter, _ *http.Request) {
-	out := []TokenListed{}
-	for _, t := range a.registry.Snapshot().AllTokens() {
-		if t.Expires <= a.now().UnixNano() {
+// listTokens answers the sender's live tokens, an administrator those of everybody.
+func (a *API) listTokens(w http.ResponseWriter, r *http.Request) error {
+	all, err := a.administers(r.Context())
+	if err != nil {
+		return err
+	}
+	out, s := []TokenListed{}, a.registry.Snapshot()
+	for _, t := range s.AllTokens() {
+		if t.Expires <= a.now().UnixNano() || !all && !owns(Who(r.Context()), t) {
 			continue
 		}
-		out = append(out, TokenListed{
+		l := TokenListed{
 			ID: t.Id, Principal: t.Principal.GetName(), Kind: kindName(t.Principal.GetKind()), Groups: append([]string{}, t.Principal.GetGroups()...),
 			Expires: time.Unix(0, t.Expires).UTC(), Run: t.Run.GetId(), Targets: t.Targets, Protocols: t.Protocols,
-		})
+			MadeBy: s.Maker(schemas.TokenID(t.Id)),
+		}
+		if n := len(t.Ancestors); n > 0 {
+			l.MadeWith = t.Ancestors[n-1]
+		}
+		out = append(out, l)
 	}
 	reply(w, a.logger, map[string]any{"tokens": out})
+	return nil
 }
 
-func (a *API) revokeToken(w http.ResponseWriter, r *http.Request) {
+// owns reports whether a token is the sender's own. A token of a run sees those of that run.
+func owns(id *Identity, t *schemas.TokenCreated) bool {
+	p := t.GetPrincipal()
+	return id.Principal.GetName() == p.GetName() && id.Principal.GetKind() == p.GetKind() &&
+		(id.Run == nil || id.Run.Id == t.GetRun().GetId())
+}
+
+// revokeToken ends a token, what was made with it, and the sessions of both.
+func (a *API) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	if _, ok := a.registry.Snapshot().Token(schemas.TokenID(id)); !ok {
-		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no live token " + id})
-		return
-	}
-	err := a.registry.Append(r.Context(), &schemas.Control{
-		By: Who(r.Context()).Principal.Name, Kind: &schemas.Control_TokenRevoked{TokenRevoked: &schemas.TokenRevoked{Id: id}},
-	})
+	all, err := a.administers(r.Context())
 	if err != nil {
-		problem.Write(w, r, a.logger, unavailable(err))
-		return
+		return err
+	}
+	t, ok := a.registry.Snapshot().Token(schemas.TokenID(id))
+	if !ok || !all && !owns(Who(r.Context()), t) { // said alike, so that ids cannot be probed
+		return &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no live token " + id}
+	}
+	if err := a.revokeLine(r.Context(), t); err != nil {
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// revokeTokens ends every token of the principal that ?user= or ?agent= names.
+func (a *API) revokeTokens(w http.ResponseWriter, r *http.Request) error {
+	p, err := principalOf(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	all, err := a.administers(r.Context())
+	if err != nil {
+		return err
+	}
+	id := Who(r.Context())
+	if own := id.Principal.GetName() == p.Name && id.Principal.GetKind() == p.Kind && id.Run == nil; !all && !own {
+		return &schemas.Error{Code: schemas.CodeForbidden, Message: "you may end your own tokens alone"}
+	}
+	ended := 0
+	for _, t := range a.registry.Snapshot().AllTokens() {
+		if t.Principal.GetName() != p.Name || t.Principal.GetKind() != p.Kind {
+			continue
+		}
+		if err := a.revokeLine(r.Context(), t); err != nil {
+			return err
+		}
+		ended++
+	}
+	reply(w, a.logger, map[string]any{"revoked": ended})
+	return nil
+}
+
+// revokeLine revokes a token and then what was made with it: nothing new can be, once it is gone.
+func (a *API) revokeLine(ctx context.Context, t *schemas.TokenCreated) error {
+	if err := a.revoke(ctx, t.Id); err != nil {
+		return err
+	}
+	for _, d := range a.registry.Snapshot().Descendants(schemas.TokenID(t.Id)) {
+		if err := a.revoke(ctx, d.Id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *API) revoke(ctx context.Context, id string) error {
+	err := a.registry.Append(ctx, &schemas.Control{
+		By: Who(ctx).Principal.Name, Kind: &schemas.Control_TokenRevoked{TokenRevoked: &schemas.TokenRevoked{Id: id}},
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
 }

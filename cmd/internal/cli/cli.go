@@ -84,6 +84,7 @@ func newRoot(s Streams) *cobra.Command {
 	for _, group := range [][]*cobra.Command{a.serverCommands(), a.resourceCommands(), a.tokenCommands(), a.readCommands(), a.proofCommands(), a.approvalCommands(), a.steering()} {
 		root.AddCommand(group...)
 	}
+	root.AddCommand(a.accessCommands()...)
 	return root
 }
 

@@ -15,26 +15,55 @@ import (
 
 func (a *app) tokenCommands() []*cobra.Command {
 	token := &cobra.Command{Use: "token", Short: "Make, list and revoke tokens", Args: exactly(0), RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	token.AddCommand(a.tokenCreate(), a.tokenList(), &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End a token, and the sessions that it opened, at once",
-		Args:  exactly(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			server, err := a.client()
-			if err != nil {
-				return err
-			}
-			return server.Do(c.Context(), "DELETE", "/tokens/"+url.PathEscape(args[0]), nil, nil, nil)
-		},
-	})
+	token.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
 	return []*cobra.Command{token}
+}
+
+func (a *app) tokenRevoke() *cobra.Command {
+	revoke := &cobra.Command{
+		Use:   "revoke (ID | --user NAME | --agent NAME)",
+		Short: "End a token, what was made with it, and the sessions of both, at once",
+		Args:  between(0, 1),
+	}
+	user := revoke.Flags().String("user", "", "all tokens of the user `NAME`")
+	agent := revoke.Flags().String("agent", "", "all tokens of the agent `NAME`")
+	revoke.RunE = func(c *cobra.Command, args []string) error {
+		named := 0
+		for _, one := range append(args, *user, *agent) {
+			if one != "" {
+				named++
+			}
+		}
+		if named != 1 {
+			return usage("usage: %s", c.UseLine())
+		}
+		server, err := a.client()
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return server.Do(c.Context(), "DELETE", "/tokens/"+url.PathEscape(args[0]), nil, nil, nil)
+		}
+		whose := url.Values{}
+		if *user != "" {
+			whose.Set("user", *user)
+		} else {
+			whose.Set("agent", *agent)
+		}
+		return server.Do(c.Context(), "DELETE", "/tokens", whose, nil, nil)
+	}
+	return revoke
 }
 
 func (a *app) tokenCreate() *cobra.Command {
 	create := &cobra.Command{
-		Use:   "create (--user NAME | --agent NAME)",
+		Use:   "create [--user NAME | --agent NAME]",
 		Short: "Make a token; it is printed this once",
-		Args:  exactly(0),
+		Long: `Make a token; it is printed this once.
+
+An administrator makes tokens for anybody. Everybody else makes them for themselves (leave out
+--user and --agent): such a token can do what the one in SALLYPORT_TOKEN can, or less, and ends with it.`,
+		Args: exactly(0),
 	}
 	var in api.NewToken
 	var ttl time.Duration
@@ -44,14 +73,18 @@ func (a *app) tokenCreate() *cobra.Command {
 	flags.StringVar(&in.User, "user", "", "`NAME` of the user it is for")
 	flags.StringVar(&in.Agent, "agent", "", "`NAME` of the agent it is for")
 	flags.StringSliceVar(&in.Groups, "group", nil, "`GROUP` that its holder is in; may be repeated")
-	flags.DurationVar(&ttl, "ttl", time.Hour, "how long it lives")
+	flags.DurationVar(&ttl, "ttl", 0, "how long it lives (default 1h, or as long as the token that it is made with)")
 	flags.StringSliceVar(&in.Targets, "target", nil, "only for this `TARGET`; may be repeated")
 	flags.StringSliceVar(&in.Protocols, "protocol", nil, "only for this `PROTOCOL` (postgres, api, web); may be repeated")
 	flags.StringVar(&promptFile, "run-prompt-file", "", "open a run of the agent that began with the prompt in `FILE` (-: standard input)")
+	flags.StringVar(&in.RunModel, "model", "", "`MODEL` that the run uses")
+	flags.StringVar(&in.RunParent, "parent", "", "`RUN` that started this one")
 	flags.BoolVar(&in.SignIn, "sign-in", false, "print a link that signs a browser in, once, instead of a token")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	create.RunE = func(c *cobra.Command, _ []string) error {
-		in.TTL = ttl.String()
+		if c.Flags().Changed("ttl") {
+			in.TTL = ttl.String()
+		}
 		if promptFile != "" {
 			prompt, err := a.read(promptFile)
 			if err != nil {

@@ -45,10 +45,13 @@ func reviewer(ctx context.Context) approvals.Reviewer {
 	return approvals.Reviewer{Principal: id.Principal, Run: id.Run, Anonymous: id.Administrator}
 }
 
-// starter is the person who made a token. The administrator is nobody in particular.
+// starter is the person who made a token, or the first of its line. The administrator is nobody in
+// particular.
 func (m *Main) starter(id schemas.TokenID) string {
-	if by := m.registry.Snapshot().Maker(id); by != api.NameAdministrator {
-		return by
+	s := m.registry.Snapshot()
+	t, ok := s.Token(id)
+	if !ok {
+		return ""
 	}
-	return ""
+	return api.Starter(s, t)
 }
