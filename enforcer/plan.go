@@ -25,6 +25,9 @@ func (v *judgement) masked(s *maskSet, parser *pgsql.Analyzer, ask *schemas.Verd
 		}
 	}
 	if len(s.columns) == 0 {
+		if slices.Contains(found.Facts.Kinds, "COPY") { // what is detected must be found in its rows
+			plan.Results = copied(s.world(parser, ask.GetState().GetDatabase(), c).Analyze(ask.GetText(), ask.GetState().GetServerVersion(), found.Before))
+		}
 		return
 	}
 	world := s.world(parser, ask.GetState().GetDatabase(), c)
@@ -32,7 +35,7 @@ func (v *judgement) masked(s *maskSet, parser *pgsql.Analyzer, ask *schemas.Verd
 	plan.Whole, plan.Notifications = viewer.everything(), viewer.everything()
 	plan.Messages = messages(result)
 	for _, o := range world.Origins() {
-		plan.Origins = append(plan.Origins, &schemas.Origin{Table: o.Table, Attribute: o.Attribute, By: viewer.by(o.Taint)})
+		plan.Origins = append(plan.Origins, &schemas.Origin{Table: o.Table, Attribute: o.Attribute, By: viewer.by(o.Taint), Plain: o.Plain})
 	}
 	for i := range result.Statements {
 		plan.Results = append(plan.Results, viewer.result(&result.Statements[i]))
@@ -45,14 +48,28 @@ func (v *judgement) masked(s *maskSet, parser *pgsql.Analyzer, ask *schemas.Verd
 	}
 }
 
+// copied are results of which nothing is known but how COPY writes them.
+func copied(r *lineage.Result) []*schemas.ResultMasks {
+	var all []*schemas.ResultMasks
+	for _, s := range r.Statements {
+		m := &schemas.ResultMasks{Clear: true}
+		if s.Copy != nil {
+			m.Copy = copyFormat(s.Copy)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func copyFormat(c *lineage.Copy) *schemas.CopyFormat {
+	return &schemas.CopyFormat{Format: c.Format, Delimiter: c.Delimiter, Null: c.Null, Quote: c.Quote, Escape: c.Escape, Header: c.Header}
+}
+
 // result is what masks the rows of a statement.
 func (v *viewer) result(s *lineage.Statement) *schemas.ResultMasks {
 	m := &schemas.ResultMasks{}
 	if s.Copy != nil {
-		m.Copy = &schemas.CopyFormat{
-			Format: s.Copy.Format, Delimiter: s.Copy.Delimiter, Null: s.Copy.Null,
-			Quote: s.Copy.Quote, Escape: s.Copy.Escape, Header: s.Copy.Header,
-		}
+		m.Copy = copyFormat(s.Copy)
 	}
 	if s.Clear() && !(s.Starred && s.Named() && s.Rows) {
 		m.Clear = true
@@ -62,7 +79,12 @@ func (v *viewer) result(s *lineage.Statement) *schemas.ResultMasks {
 		return m
 	}
 	for _, c := range s.Columns {
-		m.Columns = append(m.Columns, &schemas.ColumnMask{Name: c.Name, By: v.by(c.Taint)})
+		column := &schemas.ColumnMask{Name: c.Name, By: v.by(c.Taint)}
+		if s.Copy != nil {
+			own := s.Copy.Own[c.Name]
+			column.Plain, column.Type = own.Plain, own.Type
+		}
+		m.Columns = append(m.Columns, column)
 	}
 	return m
 }

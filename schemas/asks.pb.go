@@ -1730,8 +1730,10 @@ func (x *ResultMasks) GetCopy() *CopyFormat {
 
 type ColumnMask struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // of the column in the result
-	By            *MaskedBy              `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`     // unset: shown
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // of the column in the result
+	By            *MaskedBy              `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`         // unset: shown
+	Plain         bool                   `protobuf:"varint,40,opt,name=plain,proto3" json:"plain,omitempty"` // COPY: the values are those of a table's column as they are
+	Type          uint32                 `protobuf:"varint,41,opt,name=type,proto3" json:"type,omitempty"`   // COPY: OID of the type; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1778,6 +1780,20 @@ func (x *ColumnMask) GetBy() *MaskedBy {
 		return x.By
 	}
 	return nil
+}
+
+func (x *ColumnMask) GetPlain() bool {
+	if x != nil {
+		return x.Plain
+	}
+	return false
+}
+
+func (x *ColumnMask) GetType() uint32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
 }
 
 // CopyFormat is how COPY writes rows (PostgreSQL, "COPY", File Formats).
@@ -1867,10 +1883,13 @@ func (x *CopyFormat) GetHeader() bool {
 
 // Origin is a masked column of a table.
 type Origin struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Table         uint32                 `protobuf:"varint,1,opt,name=table,proto3" json:"table,omitempty"`
-	Attribute     uint32                 `protobuf:"varint,2,opt,name=attribute,proto3" json:"attribute,omitempty"`
-	By            *MaskedBy              `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Table     uint32                 `protobuf:"varint,1,opt,name=table,proto3" json:"table,omitempty"`
+	Attribute uint32                 `protobuf:"varint,2,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	By        *MaskedBy              `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// The relation is a table, so that its values are what was stored. What was computed from a masked
+	// column is always redacted: a part or a hash of a value that was cut up first tells the value.
+	Plain         bool `protobuf:"varint,40,opt,name=plain,proto3" json:"plain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1924,6 +1943,13 @@ func (x *Origin) GetBy() *MaskedBy {
 		return x.By
 	}
 	return nil
+}
+
+func (x *Origin) GetPlain() bool {
+	if x != nil {
+		return x.Plain
+	}
+	return false
 }
 
 // CatalogueAsk is sent on sallyport.ask.catalogue.<target>.
@@ -2951,11 +2977,13 @@ const file_asks_proto_rawDesc = "" +
 	"\vResultMasks\x12\x14\n" +
 	"\x05clear\x18\x01 \x01(\bR\x05clear\x122\n" +
 	"\acolumns\x18\x02 \x03(\v2\x18.sallyport.v1.ColumnMaskR\acolumns\x12,\n" +
-	"\x04copy\x18\x03 \x01(\v2\x18.sallyport.v1.CopyFormatR\x04copy\"H\n" +
+	"\x04copy\x18\x03 \x01(\v2\x18.sallyport.v1.CopyFormatR\x04copy\"r\n" +
 	"\n" +
 	"ColumnMask\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
-	"\x02by\x18\x02 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\"\x9c\x01\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\x12\x14\n" +
+	"\x05plain\x18( \x01(\bR\x05plain\x12\x12\n" +
+	"\x04type\x18) \x01(\rR\x04type\"\x9c\x01\n" +
 	"\n" +
 	"CopyFormat\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x1c\n" +
@@ -2963,11 +2991,12 @@ const file_asks_proto_rawDesc = "" +
 	"\x04null\x18\x03 \x01(\tR\x04null\x12\x14\n" +
 	"\x05quote\x18\x04 \x01(\tR\x05quote\x12\x16\n" +
 	"\x06escape\x18\x05 \x01(\tR\x06escape\x12\x16\n" +
-	"\x06header\x18\x06 \x01(\bR\x06header\"d\n" +
+	"\x06header\x18\x06 \x01(\bR\x06header\"z\n" +
 	"\x06Origin\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\rR\x05table\x12\x1c\n" +
 	"\tattribute\x18\x02 \x01(\rR\tattribute\x12&\n" +
-	"\x02by\x18\x03 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\"Z\n" +
+	"\x02by\x18\x03 \x01(\v2\x16.sallyport.v1.MaskedByR\x02by\x12\x14\n" +
+	"\x05plain\x18( \x01(\bR\x05plain\"Z\n" +
 	"\fCatalogueAsk\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x1a\n" +
 	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x16\n" +

@@ -3287,7 +3287,7 @@ func (x *ConcealedValues) GetValues() []*ConcealedValue {
 	return nil
 }
 
-// ConcealedValue is one cell.
+// ConcealedValue is one cell. One too large for a frame comes in several with the same place, in order.
 type ConcealedValue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Row           uint64                 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`       // of the command, from 1

@@ -29,6 +29,18 @@ func TypeName(oid uint32) string {
 	return t.name
 }
 
+// Element returns the type of the elements of a built-in array type.
+func Element(oid uint32) (element uint32, ok bool) {
+	element = types[oid].element
+	return element, element != 0
+}
+
+// Range reports whether oid is a built-in range type.
+func Range(oid uint32) bool {
+	_, ok := rangeOf[oid]
+	return ok
+}
+
 // Numeric reports whether psql aligns values of the type to the right.
 func Numeric(oid uint32) bool {
 	switch types[oid].name {

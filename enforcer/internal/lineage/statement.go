@@ -188,6 +188,7 @@ func (e *eval) copy(s *pgtypes.CopyStmt) (table, *Copy) {
 	default:
 		i := e.relation(s.Relation)
 		out = e.copied(s, i)
+		format.Own = e.own(s)
 		e.within(func() {
 			e.scope.items = []*item{i}
 			e.condition(s.WhereClause, "filters by")
@@ -240,10 +241,30 @@ func (e *eval) copied(s *pgtypes.CopyStmt, i *item) table {
 	return out
 }
 
+// own is what is known of the columns of the one table that COPY names.
+func (e *eval) own(s *pgtypes.CopyStmt) map[string]Own {
+	found := e.relations(s.Relation)
+	if len(found) != 1 {
+		return nil
+	}
+	own := map[string]Own{}
+	for _, a := range found[0].known.GetColumns() {
+		own[a.Name] = Own{Type: a.Type, Plain: plain(found[0].known, a)}
+	}
+	return own
+}
+
 // Copy is how COPY writes rows.
 type Copy struct {
 	Format, Delimiter, Null, Quote, Escape string
 	Header                                 bool
+	Own                                    map[string]Own // by column
+}
+
+// Own is a column of a table.
+type Own struct {
+	Type  uint32 // OID
+	Plain bool   // see plain
 }
 
 func copyFormat(options []*pgtypes.Node) *Copy {

@@ -36,6 +36,7 @@ type Column struct {
 type Origin struct {
 	Table, Attribute uint32
 	Taint            Taint
+	Plain            bool // see plain
 }
 
 // NewWorld lays masks over a catalogue, which may be nil.
@@ -190,10 +191,15 @@ func (w *World) Origins() []Origin {
 	for oid, r := range w.catalogue.Relations() {
 		for i, c := range w.columns(r, newBudget()) {
 			if c.Taint.Any() {
-				w.origins = append(w.origins, Origin{oid, r.Columns[i].Number, c.Taint})
+				w.origins = append(w.origins, Origin{oid, r.Columns[i].Number, c.Taint, plain(r, r.Columns[i])})
 			}
 		}
 	}
 	sortOrigins(w.origins)
 	return w.origins
+}
+
+// plain reports whether the values of a column are what was stored in it, and not computed from others.
+func plain(r *schemas.Relation, a *schemas.Attribute) bool {
+	return (r.Kind == "r" || r.Kind == "p" || r.Kind == "f") && !a.Generated && !systemSchema(r.Schema)
 }
