@@ -18,6 +18,7 @@ type cache struct {
 type cached struct {
 	key      string
 	answer   *schemas.VerdictAnswer
+	masks    *Masks
 	state    stamp
 	revision schemas.Revision
 }
@@ -34,7 +35,7 @@ func newCache(entries, bytes int) *cache {
 
 // get returns the verdict under key if it holds for what is now; one that does not is forgotten.
 // The key is a byte slice so that looking up does not allocate.
-func (c *cache) get(key []byte, state stamp, revision schemas.Revision) *schemas.VerdictAnswer {
+func (c *cache) get(key []byte, state stamp, revision schemas.Revision) *cached {
 	e, ok := c.byKey[string(key)]
 	if !ok {
 		return nil
@@ -45,7 +46,7 @@ func (c *cache) get(key []byte, state stamp, revision schemas.Revision) *schemas
 		return nil
 	}
 	c.order.MoveToFront(e)
-	return v.answer
+	return v
 }
 
 func (c *cache) put(v *cached) {

@@ -18,6 +18,7 @@ import (
 type Decision struct {
 	*schemas.VerdictAnswer
 	Reused  bool
+	Masks   *Masks // nil: nothing of the result is masked
 	state   stamp
 	refusal *schemas.Error // of a held command: instead of what the reasons say
 }
@@ -42,7 +43,7 @@ func (d *Decision) refused(code schemas.Code, message, hint string) *Decision {
 func (d *Decision) with(o schemas.Outcome, refusal *schemas.Error) *Decision {
 	a := proto.CloneOf(d.VerdictAnswer)
 	a.Outcome = o
-	return &Decision{VerdictAnswer: a, state: d.state, refusal: refusal}
+	return &Decision{VerdictAnswer: a, Masks: d.Masks, state: d.state, refusal: refusal}
 }
 
 // Refusal is the error for the client of a command that may not run.
@@ -109,12 +110,32 @@ func (s *Session) Judge(ctx context.Context, c Command) (*Decision, error) {
 	if !names {
 		at.prepared = 0
 	}
-	if a := s.reuse(c, at); a != nil {
-		return &Decision{VerdictAnswer: a, Reused: true, state: at}, nil
+	if k := s.reuse(c, at); k != nil {
+		s.masks.Store(k.masks)
+		return &Decision{VerdictAnswer: k.answer, Masks: k.masks, Reused: true, state: at}, nil
 	}
 	answer := s.enquire(ctx, c, names)
-	s.remember(c, at, answer)
-	return &Decision{VerdictAnswer: answer, state: at}, nil
+	d := &Decision{VerdictAnswer: answer, state: at}
+	s.prepare(d)
+	s.remember(c, at, d)
+	if answer.Failure == "" {
+		s.masks.Store(d.Masks)
+	}
+	return d, nil
+}
+
+// prepare makes the masks of an answer ready. What must be masked and cannot be is not shown.
+func (s *Session) prepare(d *Decision) {
+	var err error
+	if d.Masks, err = s.g.masks.ready(d.Plan); err == nil && (d.Masks != nil || len(d.VerdictAnswer.Masks) == 0) {
+		return
+	}
+	message := "the result would have to be masked, and the enforcer does not say how"
+	if err != nil {
+		message = "the result would have to be masked, and cannot be: " + err.Error()
+	}
+	d.Outcome = schemas.Outcome_OUTCOME_DENY
+	d.Reasons = append(d.Reasons, &schemas.Reason{Policy: "builtin/masks", Message: message})
 }
 
 // follow has the state rest on the catalogue as it is now.
@@ -151,7 +172,7 @@ func mentionsExecute(text string) bool {
 	return false
 }
 
-func (s *Session) reuse(c Command, at stamp) *schemas.VerdictAnswer {
+func (s *Session) reuse(c Command, at stamp) *cached {
 	s.judging.Lock()
 	defer s.judging.Unlock()
 	if s.cache == nil || s.g.c.Revision == nil || len(c.Text) > s.g.c.CacheBytes/4 {
@@ -182,7 +203,8 @@ func (s *Session) shapeKey(c Command) ([]byte, bool) {
 	return s.shape, ok
 }
 
-func (s *Session) remember(c Command, at stamp, a *schemas.VerdictAnswer) {
+func (s *Session) remember(c Command, at stamp, d *Decision) {
+	a := d.VerdictAnswer
 	if !reusable(a) || s.g.c.Revision == nil || len(c.Text) > s.g.c.CacheBytes/4 {
 		return
 	}
@@ -199,7 +221,7 @@ func (s *Session) remember(c Command, at stamp, a *schemas.VerdictAnswer) {
 	if s.cache == nil {
 		s.cache = newCache(s.g.c.CacheEntries, s.g.c.CacheBytes)
 	}
-	s.cache.put(&cached{key: string(key), answer: a, state: at, revision: schemas.Revision(a.Revision)})
+	s.cache.put(&cached{key: string(key), answer: a, masks: d.Masks, state: at, revision: schemas.Revision(a.Revision)})
 }
 
 // enquire asks the enforcer. Whatever goes wrong is a denial that says so.
@@ -226,11 +248,6 @@ func (s *Session) enquire(ctx context.Context, c Command, names bool) *schemas.V
 	}
 	if answer.Failure != "" || answer.Outcome == schemas.Outcome_OUTCOME_UNSPECIFIED {
 		answer.Outcome = schemas.Outcome_OUTCOME_DENY
-	}
-	if len(answer.Masks) > 0 && answer.Outcome != schemas.Outcome_OUTCOME_DENY {
-		// What must be masked and cannot be is not shown.
-		answer.Outcome = schemas.Outcome_OUTCOME_DENY
-		answer.Reasons = append(answer.Reasons, &schemas.Reason{Policy: "builtin/masks", Message: "the result would have to be masked, which this gateway cannot do yet"})
 	}
 	return answer
 }

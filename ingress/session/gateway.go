@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"sallyport/ingress/credential"
+	"sallyport/ingress/mask"
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/resources"
@@ -27,6 +29,10 @@ type Config struct {
 	// reused only while it equals the verdict's. Nil: verdicts are never reused.
 	Revision  func() schemas.Revision
 	DigestKey []byte // for the digests of payloads; at least 32 bytes; empty: a random one
+	MaskKey   []byte // for masks that hash; at least 32 bytes; empty: a random one
+	// Concealer seals what excepted principals saw; nil: under a random key, so that nobody sees it again.
+	Concealer *credential.Concealer
+	External  *mask.External // detector that masks may ask for; nil: there is none
 	Logger    *slog.Logger
 	Now       func() time.Time
 
@@ -46,6 +52,8 @@ type Gateway struct {
 	c       Config
 	log     *slog.Logger
 	waiting *waiting
+	masks   *maskMaker
+	conceal *credential.Concealer
 }
 
 // New returns a Gateway.
@@ -53,17 +61,32 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil || c.Lease == nil || c.Targets == nil {
 		return nil, errors.New("a gateway needs a log, a lease and targets")
 	}
-	switch {
-	case len(c.DigestKey) == 0:
-		c.DigestKey = make([]byte, 32)
-		_, _ = rand.Read(c.DigestKey)
-	case len(c.DigestKey) < 32:
-		return nil, errors.New("the digest key is shorter than 32 bytes")
+	for _, key := range []*[]byte{&c.DigestKey, &c.MaskKey} {
+		switch {
+		case len(*key) == 0:
+			*key = randomKey()
+		case len(*key) < keySize:
+			return nil, errors.New("the digest key, or that of masks, is shorter than 32 bytes")
+		}
+	}
+	if c.Concealer == nil {
+		var err error
+		if c.Concealer, err = credential.NewConcealer(randomKey()); err != nil {
+			return nil, err
+		}
 	}
 	setDefaults(&c)
-	g := &Gateway{c: c, log: c.Logger}
+	g := &Gateway{c: c, log: c.Logger, conceal: c.Concealer, masks: &maskMaker{key: c.MaskKey, external: c.External}}
 	g.waiting = newWaiting(g)
 	return g, nil
+}
+
+const keySize = 32
+
+func randomKey() []byte {
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // never fails: see crypto/rand
+	return key
 }
 
 func setDefaults(c *Config) {

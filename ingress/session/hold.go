@@ -39,7 +39,7 @@ type Held struct {
 // schemas.Error. An error means that the session cannot go on. It belongs to the goroutine that
 // decides.
 func (s *Session) Hold(ctx context.Context, number uint64, c Command, d *Decision, tell func(Held)) (*Decision, error) {
-	ask, ok := s.approvalAsk(number, c, d)
+	ask, ok := s.approvalAsk(ctx, number, c, d)
 	if !ok {
 		return d.refused(schemas.CodeForbidden, "it needs approval, and is too long for a reviewer to see whole", ""), nil
 	}
@@ -94,7 +94,7 @@ func (s *Session) unavailable(d *Decision, err error) *Decision {
 }
 
 // approvalAsk says what is asked; ok is false when it does not fit.
-func (s *Session) approvalAsk(number uint64, c Command, d *Decision) (ask *schemas.ApprovalAsk, ok bool) {
+func (s *Session) approvalAsk(ctx context.Context, number uint64, c Command, d *Decision) (ask *schemas.ApprovalAsk, ok bool) {
 	need := &schemas.ApprovalNeed{}
 	if need.UnmarshalVT(d.Approval) != nil {
 		return nil, false
@@ -103,15 +103,15 @@ func (s *Session) approvalAsk(number uint64, c Command, d *Decision) (ask *schem
 		Request: schemas.NewID("a-"), Session: string(s.ID), Command: number,
 		Principal: s.req.Identity.Principal, Run: s.req.Identity.Run,
 		Target: s.req.Target.Metadata.Name, Protocol: s.req.Protocol, Database: printable(s.req.Database),
-		Kind: c.Kind, Text: mark(c.Text, d.Secrets), Sql: fit(d.Sql), Digest: s.Digest(c.Text, c.Parameters),
+		Kind: c.Kind, Text: s.shown(ctx, c, d), Sql: fit(d.Sql), Digest: s.Digest(c.Text, c.Parameters),
 		Revision: d.Revision, Need: need, Reasons: d.Reasons, ClientAddress: s.req.ClientAddress,
 		Exec: fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Login: c.Login,
 	}
 	size := 0
 	for i, p := range c.Parameters {
 		v := &schemas.Value{Null: p.Null, Binary: p.Binary, Type: p.Type, Size: uint64(len(p.Data)), Data: p.Data}
-		if !p.Null && (len(d.Secrets) > 0 || slices.Contains(d.SecretParameters, uint32(i+1))) {
-			v.Data, v.Marker = nil, "[secret]"
+		if marker := s.marker(ctx, p, i, d); marker != "" {
+			v.Data, v.Marker = nil, marker
 		}
 		size += len(v.Data) + 32
 		ask.Parameters = append(ask.Parameters, v)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -51,10 +52,10 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 		Digest: s.Digest(c.Text, c.Parameters),
 		Exec:   fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Parent: c.Parent,
 	}
-	if err := s.text(ctx, fact, mark(c.Text, d.Secrets)); err != nil {
+	if err := s.text(ctx, fact, s.shown(ctx, c, d)); err != nil {
 		return 0, s.fail(err)
 	}
-	if err := s.parameters(ctx, fact, c.Parameters, len(d.Secrets) > 0); err != nil {
+	if err := s.parameters(ctx, fact, c.Parameters, d); err != nil {
 		return 0, s.fail(err)
 	}
 	number, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Command{Command: fact}})
@@ -63,9 +64,48 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 	}
 	s.Totals.Commands.Add(1)
 	_, err = s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{
-		Command: number, Outcome: d.Outcome, Reasons: d.Reasons, Revision: d.Revision, Reused: d.Reused, Masks: d.Masks,
+		Command: number, Outcome: d.Outcome, Reasons: d.Reasons, Revision: d.Revision, Reused: d.Reused, Masks: d.VerdictAnswer.Masks,
 	}}})
 	return number, s.fail(err)
+}
+
+// shown is a command's text as it is recorded: without its secrets, and without what masks detect.
+func (s *Session) shown(ctx context.Context, c Command, d *Decision) string {
+	text := mark(c.Text, d.Secrets)
+	if d.Masks == nil || d.Masks.texts() == nil {
+		return text
+	}
+	out, hits, null := d.Masks.texts().Apply(ctx, nil, []byte(text))
+	switch {
+	case null:
+		return maskedMarker
+	case len(hits) > 0:
+		return string(out)
+	}
+	return text
+}
+
+const (
+	secretMarker = "[secret]"
+	maskedMarker = "[masked]"
+)
+
+// marker is what is recorded instead of a parameter (counted from 0); empty: it is recorded itself.
+func (s *Session) marker(ctx context.Context, p Parameter, i int, d *Decision) string {
+	switch {
+	case p.Null:
+		return ""
+	case len(d.Secrets) > 0:
+		return secretMarker
+	case slices.Contains(d.SecretParameters, uint32(i+1)):
+		return maskedMarker
+	case d.Masks == nil || d.Masks.texts() == nil:
+		return ""
+	}
+	if _, hits, _ := d.Masks.texts().Apply(ctx, nil, p.Data); len(hits) > 0 {
+		return maskedMarker
+	}
+	return ""
 }
 
 // name shortens what only names something.
@@ -114,15 +154,14 @@ func cut(text string, n int) string {
 
 // parameters puts as much of the values into the fact as fits, the rest into frames before it.
 // Beyond maxValues there are frames alone; a value without one is null.
-func (s *Session) parameters(ctx context.Context, fact *schemas.Command, ps []Parameter, secret bool) error {
+func (s *Session) parameters(ctx context.Context, fact *schemas.Command, ps []Parameter, d *Decision) error {
 	room := maxText
 	for i, p := range ps {
 		v := &schemas.Value{Null: p.Null, Binary: p.Binary, Type: p.Type, Size: uint64(len(p.Data)), Data: p.Data}
+		marker := s.marker(ctx, p, i, d)
 		switch beyond := i >= maxValues; {
-		case secret:
-			if !p.Null {
-				v.Data, v.Marker = nil, "[secret]"
-			}
+		case marker != "":
+			v.Data, v.Marker = nil, marker
 		case len(p.Data) > room || beyond && !p.Null:
 			first, err := s.pieces(ctx, p.Data, uint32(i+1))
 			if err != nil {

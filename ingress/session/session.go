@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"sallyport/ingress/credential"
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 )
@@ -72,6 +73,10 @@ type Session struct {
 	cache   *cache             // nil until something is cached
 	shape   []byte             // scratch
 	mac     hash.Hash          // HMAC-SHA256 under the gateway's key
+
+	masks     atomic.Pointer[Masks] // of the last verdict
+	concealer sync.Once
+	concealed *credential.Concealed // once there is something to conceal
 
 	done chan struct{} // closed by end
 	once sync.Once

@@ -415,3 +415,15 @@ func (t *State) untouch() (uncertain []string) {
 	}
 	return uncertain
 }
+
+// EmbedsASCII reports whether bytes of the client's encoding that look like ASCII may be parts of other
+// characters (PostgreSQL, "Character Set Support": the encodings that are for clients only).
+func (t *State) EmbedsASCII() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch t.fixed.ClientEncoding {
+	case "SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,141 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sallyport/schemas"
+)
+
+// Tally counts what masks did. It belongs to one goroutine.
+type Tally struct {
+	counts []tallied
+	last   int
+}
+
+type tallied struct {
+	rule     uint32
+	column   string
+	detector string
+	revealed bool
+	n        uint64
+}
+
+// Add counts n values of a column (empty: a message or payload) that a rule masked; revealed: in the
+// recording only.
+func (t *Tally) Add(rule uint32, column, detector string, revealed bool, n uint64) {
+	if n == 0 {
+		return
+	}
+	for i := range t.counts {
+		at := (t.last + i) % len(t.counts)
+		if c := &t.counts[at]; c.rule == rule && c.revealed == revealed && c.detector == detector && c.column == column {
+			c.n += n
+			t.last = at
+			return
+		}
+	}
+	t.counts = append(t.counts, tallied{rule, column, detector, revealed, n})
+}
+
+// Empty reports whether nothing was counted.
+func (t *Tally) Empty() bool { return len(t.counts) == 0 }
+
+// maxCounts bounds the counts of one fact.
+const maxCounts = 512
+
+// Masked records what masks did to a command's result (0: outside of one), and empties the tally.
+func (s *Session) Masked(command uint64, m *Masks, t *Tally) error {
+	for len(t.counts) > 0 {
+		n := min(len(t.counts), maxCounts)
+		fact := &schemas.Masked{Command: command}
+		for _, c := range t.counts[:n] {
+			fact.Counts = append(fact.Counts, &schemas.MaskCount{
+				Mask: m.set.rules[c.rule-1].name, Column: cut(printable(c.column), 63*4), Detector: c.detector, Count: c.n, Revealed: c.revealed})
+		}
+		t.counts = slices.Delete(t.counts, 0, n)
+		if _, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Masked{Masked: fact}}); err != nil {
+			return s.fail(err)
+		}
+	}
+	t.last = 0
+	return nil
+}
+
+// Veil gathers what a client saw of values that the recording has in masked form, until there is enough
+// for a frame. It belongs to one goroutine.
+type Veil struct {
+	command uint64
+	groups  []veiled
+}
+
+// veiled are values that the same masks cover.
+type veiled struct {
+	rules  []uint32
+	values []*schemas.ConcealedValue
+	size   int
+}
+
+// Conceal keeps a value, as schemas.ConcealedValue has it, that the masks of rules cover. data is copied.
+func (s *Session) Conceal(ctx context.Context, v *Veil, m *Masks, command uint64, rules []uint32, row uint64, column uint32, data []byte, null bool) error {
+	if v.command != command {
+		if err := s.Unveiled(ctx, v, m); err != nil {
+			return err
+		}
+		v.command = command
+	}
+	at := slices.IndexFunc(v.groups, func(g veiled) bool { return slices.Equal(g.rules, rules) })
+	if at < 0 {
+		at = len(v.groups)
+		v.groups = append(v.groups, veiled{rules: slices.Clone(rules)})
+	}
+	for first := true; first || len(data) > 0; first = false {
+		n := min(len(data), MaxPayload)
+		if v.groups[at].size+n > MaxPayload {
+			if err := s.unveil(ctx, v.command, m, &v.groups[at]); err != nil {
+				return err
+			}
+		}
+		g := &v.groups[at]
+		g.values = append(g.values, &schemas.ConcealedValue{Row: row, Column: column, Data: slices.Clone(data[:n]), Null: null})
+		g.size += n + 24
+		data = data[n:]
+	}
+	return nil
+}
+
+// Unveiled records what is gathered.
+func (s *Session) Unveiled(ctx context.Context, v *Veil, m *Masks) error {
+	for i := range v.groups {
+		if err := s.unveil(ctx, v.command, m, &v.groups[i]); err != nil {
+			return err
+		}
+	}
+	v.groups = v.groups[:0]
+	return nil
+}
+
+func (s *Session) unveil(ctx context.Context, command uint64, m *Masks, g *veiled) error {
+	if len(g.values) == 0 {
+		return nil
+	}
+	plain, err := (&schemas.ConcealedValues{Values: g.values}).MarshalVT()
+	if err != nil {
+		return s.fail(fmt.Errorf("encode concealed values: %w", err))
+	}
+	s.concealer.Do(func() { s.concealed, err = s.g.conceal.Session(string(s.ID)) })
+	if err != nil {
+		return s.fail(err)
+	}
+	frame := &schemas.Concealed{Command: command, Key: s.g.conceal.KeyID(), Data: s.concealed.Seal(plain)}
+	for _, r := range g.rules {
+		frame.Masks = append(frame.Masks, m.set.rules[r-1].name)
+	}
+	g.values, g.size = g.values[:0], 0
+	_, err = s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Concealed{Concealed: frame}})
+	return s.fail(err)
+}
+
+// LatestMasks are those of the last verdict, for what comes outside of a command; nil: none.
+func (s *Session) LatestMasks() *Masks { return s.masks.Load() }
