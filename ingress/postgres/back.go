@@ -29,6 +29,8 @@ type back struct {
 	lastT    []byte // the last RowDescription
 	lastCols []*schemas.Column
 	last     uint64 // number of the last command that was answered
+
+	masking masking
 }
 
 // result is what is known of how the current command ends.
@@ -106,6 +108,9 @@ func (r *relay) partial(ctx context.Context, typ byte, size int) (done bool, err
 		b.want = size
 		return false, nil
 	}
+	if whole, err := r.maskedWhole(ctx, typ, size); whole || err != nil {
+		return false, err
+	}
 	if err := r.deliver(ctx); err != nil {
 		return false, err
 	}
@@ -132,7 +137,10 @@ func (r *relay) deliver(ctx context.Context) error {
 	b.from = b.out.start
 	if len(b.sent) > 0 {
 		raw = append(b.sent, raw...)
-		b.sent = nil
+		b.sent = raw[:0]
+		if cap(raw) > 4*largeBuf || b.out.end == b.out.start && !b.out.full { // little is coming
+			b.sent = nil
+		}
 	}
 	if len(raw) == 0 {
 		return nil
@@ -193,11 +201,11 @@ func (r *relay) targetMessage(ctx context.Context, raw []byte) error {
 	body := raw[header:]
 	switch raw[0] {
 	case backRow:
-		return r.row(ctx, body)
+		return r.row(ctx, raw)
 	case copyData:
-		return r.copyOut(ctx, body)
+		return r.copyOut(ctx, raw)
 	case backParameter, backNotice, backNotification:
-		return r.aside(raw[0], body)
+		return r.aside(ctx, raw)
 	case backError:
 		return r.failure(ctx, raw)
 	case backReady:
@@ -217,16 +225,17 @@ func (r *relay) targetMessage(ctx context.Context, raw []byte) error {
 	case backCopyIn, backCopyOut:
 		return r.copyBegins(i, raw)
 	case backFunction:
-		return r.called(ctx, i, body)
+		return r.called(ctx, i, raw)
 	case copyDone:
-		return nil
+		return r.copyOutEnds(ctx, raw)
 	}
 	return errOutOfStep
 }
 
 // aside handles what may come at any time.
-func (r *relay) aside(typ byte, body []byte) error {
-	switch typ {
+func (r *relay) aside(ctx context.Context, raw []byte) error {
+	body := raw[header:]
+	switch raw[0] {
 	case backParameter:
 		name, value, ok := decodePair(body)
 		if !ok {
@@ -238,14 +247,18 @@ func (r *relay) aside(typ byte, body []byte) error {
 		if !ok {
 			return errOutOfStep
 		}
+		if payload, ok = r.maskNotification(ctx, raw, payload); !ok {
+			return errOutOfStep
+		}
 		return r.s.Notification(channel, payload)
 	}
-	f, ok := decodeFailure(body)
-	if !ok {
-		return errOutOfStep
+	i := r.expected()
+	f, err := r.maskMessage(ctx, i, raw)
+	if err != nil {
+		return err
 	}
 	var command uint64
-	if i := r.expected(); i != nil {
+	if i != nil {
 		command = i.command
 	}
 	return r.s.Notice(command, "notice", f)

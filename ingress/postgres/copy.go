@@ -42,6 +42,9 @@ func (r *relay) takeCopy(ctx context.Context) error {
 	if err := r.s.Wait(ctx); err != nil {
 		return err
 	}
+	if f.copyMasked {
+		return r.takeMasked(ctx)
+	}
 	if err := r.recordIn(ctx, f.scratch); err != nil {
 		return err
 	}
@@ -73,7 +76,12 @@ func (r *relay) endCopy(ctx context.Context, typ byte, raw []byte) error {
 			return err
 		}
 	}
-	f.copyIn = false
+	if f.copyMasked {
+		if err := r.endMasked(ctx, typ); err != nil {
+			return err
+		}
+	}
+	f.copyIn, f.copyMasked = false, false
 	r.mu.Lock()
 	if !r.copying { // sent without waiting
 		if r.endedFor != f.last {
@@ -123,7 +131,7 @@ func (r *relay) pendingCommand() bool {
 
 // copyBegins handles CopyInResponse and CopyOutResponse.
 func (r *relay) copyBegins(i *item, raw []byte) error {
-	binary, _, ok := decodeCopy(raw[header:])
+	binary, width, ok := decodeCopy(raw[header:])
 	if !ok || i.kind != itemQuery && i.kind != itemExecute {
 		return errOutOfStep
 	}
@@ -132,7 +140,12 @@ func (r *relay) copyBegins(i *item, raw []byte) error {
 		r.back.res.format = "binary"
 	}
 	if raw[0] == backCopyOut {
+		r.back.masking.copied = r.maskCopy(i, &r.back.masking.tally, binary, width)
 		return nil
+	}
+	masked := r.maskCopy(i, new(session.Tally), binary, width)
+	if masked != nil {
+		masked.lenient = true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,7 +153,7 @@ func (r *relay) copyBegins(i *item, raw []byte) error {
 		r.ended--
 		return nil
 	}
-	r.copying = true
+	r.copying, r.copyMask = true, masked
 	r.queue.drop(func(i *item) bool { return i.kind == itemSync }) // the target ignores them now
 	if len(r.queue.rest()) > 1 {
 		return errOutOfStep // what follows is taken for COPY data, and refused
@@ -156,10 +169,27 @@ func (r *relay) copyEnds() {
 }
 
 // copyOut takes CopyData from the target.
-func (r *relay) copyOut(ctx context.Context, body []byte) error {
+func (r *relay) copyOut(ctx context.Context, raw []byte) error {
 	b := &r.back
-	if i := r.expected(); i == nil || i.kind != itemQuery && i.kind != itemExecute {
+	i := r.expected()
+	if i == nil || i.kind != itemQuery && i.kind != itemExecute {
 		return errOutOfStep
+	}
+	if b.masking.copied != nil {
+		return r.maskedCopy(ctx, i, raw)
+	}
+	return r.recordOut(ctx, raw[header:])
+}
+
+func (r *relay) recordOut(ctx context.Context, body []byte) error {
+	b := &r.back
+	b.res.bytes += uint64(len(body))
+	for len(body) > session.MaxPayload {
+		if err := r.flushData(ctx); err != nil {
+			return err
+		}
+		b.data = append(b.data, body[:session.MaxPayload]...)
+		body = body[session.MaxPayload:]
 	}
 	if len(b.data)+len(body) > session.MaxPayload {
 		if err := r.flushData(ctx); err != nil {
@@ -167,7 +197,6 @@ func (r *relay) copyOut(ctx context.Context, body []byte) error {
 		}
 	}
 	b.data = append(b.data, body...)
-	b.res.bytes += uint64(len(body))
 	return nil
 }
 

@@ -63,6 +63,30 @@
 // command (57014). A client that started with sallyport.hold=fail is refused at once, with the link,
 // and may run the command once it is approved. A hold that is refused is refused like a denial.
 //
+// # What is masked
+//
+// A verdict carries a plan (schemas.MaskPlan), and each answer knows the plan of its command:
+//
+//	plan ── RowDescription ──> resultMask   cells of DataRow: by column of the plan, by the table and
+//	     |                                  attribute that a column comes from, by content
+//	     |─ CopyOutResponse ─> copyMask     rows of COPY in its three formats, wherever CopyData is cut
+//	     |─ CopyInResponse ──> copyMask     what is recorded of the data that goes to the target
+//	     '─ ErrorResponse, NoticeResponse, NotificationResponse, FunctionCallResponse
+//
+// A result that is not as the plan announced it (number and names of columns, a second result of one statement)
+// is masked whole. A masked value is a value of its type, in both formats; where a type has none that could
+// stand for it, null. What a table holds is masked as the rule says; what was computed is always
+// redacted, nulls and sizes of arrays too, for a part or a hash of a value that was cut up first tells
+// the value. In front of an Execute whose columns nobody has described, the gateway adds a Describe and
+// keeps its answer to itself. A portal's rows are masked as when it was bound; have the masks changed since, whole.
+//
+// Texts of errors and notices pass, while masked columns take part, if they are among the messages of
+// PostgreSQL's that quote no values (mask_templates.go); names in them must stand in the command. Of the
+// others SQLSTATE and severity are left. The templates are in English: with another lc_messages all are hidden.
+//
+// The recording has the masked form. What somebody excepted saw is sealed beside it. Where no mask
+// applies to a result, its rows take the way they take without masks.
+//
 // # Limits of what is followed
 //
 // Names of statements and portals are cut to 63 bytes, as the target cuts them. A client that
@@ -73,7 +97,6 @@
 // each command. A PREPARE hidden in code that the enforcer calls opaque is not: a policy that
 // lets opaque code run lets it redefine names.
 //
-// The target's text of an error passes unaltered, and masks are not built yet (a verdict that asks
-// for one is a denial). While a command is held inside of a transaction, the target's own
+// While a command is held inside of a transaction, the target's own
 // idle_in_transaction_session_timeout goes on.
 package postgres

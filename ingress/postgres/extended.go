@@ -42,7 +42,7 @@ func (r *relay) parse(ctx context.Context, body []byte) error {
 		r.s.State.Prepared(m.name, m.text)
 	}
 	s.pending = f.batch.command(c, d)
-	f.batch.items = append(f.batch.items, item{kind: itemParse, unit: f.unit, stmt: s, command: uint64(len(f.batch.commands))})
+	f.batch.items = append(f.batch.items, item{kind: itemParse, unit: f.unit, stmt: s, command: uint64(len(f.batch.commands)), masks: d.Masks, text: m.text})
 	f.batch.out = message(f.batch.out, frontParse, body)
 	return r.bound(ctx)
 }
@@ -113,13 +113,14 @@ func (r *relay) bind(ctx context.Context, raw []byte) error {
 	if m.portal != "" {
 		r.s.State.Portal(m.portal)
 	}
+	if ok, err := r.judge(ctx, s); !ok || err != nil { // the portal's rows are those of now
+		return err
+	}
+	p.bound = s.decision
 	if len(m.parameters) > 0 { // for the case that no Execute follows
-		if ok, err := r.judge(ctx, s); !ok || err != nil {
-			return err
-		}
 		p.pending = f.batch.command(session.Command{Kind: kindPrepare, Text: s.text, Statement: s.name, Portal: p.name, Parameters: p.params}, s.decision)
 	}
-	f.batch.items = append(f.batch.items, item{kind: itemBind, unit: f.unit, portal: p})
+	f.batch.items = append(f.batch.items, item{kind: itemBind, unit: f.unit, portal: p, masks: p.bound.Masks, text: s.text})
 	f.batch.out = append(f.batch.out, raw...)
 	return nil
 }
@@ -178,8 +179,10 @@ func (r *relay) execute(ctx context.Context, raw []byte) error {
 	if err := r.affect(d); err != nil {
 		return err
 	}
+	masks := p.masks(d)
+	r.describeFor(masks, p)
 	f.batch.recorded(c, d, number)
-	f.batch.items = append(f.batch.items, item{kind: itemExecute, unit: f.unit, portal: p, command: uint64(len(f.batch.commands))})
+	f.batch.items = append(f.batch.items, item{kind: itemExecute, unit: f.unit, portal: p, command: uint64(len(f.batch.commands)), masks: masks, text: p.stmt.text})
 	f.batch.out = append(f.batch.out, raw...)
 	return r.bound(ctx)
 }
@@ -201,6 +204,16 @@ func (r *relay) describe(ctx context.Context, raw []byte) error {
 	}
 	if err != nil {
 		return err
+	}
+	switch {
+	case i.stmt != nil:
+		i.stmt.asks, i.text = true, i.stmt.text
+		if i.stmt.decision != nil {
+			i.masks = i.stmt.decision.Masks
+		}
+	case i.portal != nil:
+		i.portal.asks, i.text = true, i.portal.stmt.text
+		i.masks = i.portal.bound.Masks
 	}
 	f.batch.items = append(f.batch.items, i)
 	f.batch.out = append(f.batch.out, raw...)

@@ -12,17 +12,18 @@ import (
 // front is the client's half: it decides, records, and forwards. What it holds belongs to its
 // goroutine.
 type front struct {
-	in      *buffer
-	names   statements
-	batch   batch
-	unit    uint64 // rises with each simple query and each Sync
-	skip    bool   // something was refused: the target, and so the gateway, skips to the next Sync
-	effects uint64 // the last unit with effects on the state; 0: settled
-	copyIn  bool   // a command was sent that may read COPY data: nothing but that may follow until it is known
-	last    uint64 // number of the last command
-	rest    int    // bytes that are left of a COPY message
-	scratch []byte
-	nowhere string // name of a portal that does not exist
+	in         *buffer
+	names      statements
+	batch      batch
+	unit       uint64 // rises with each simple query and each Sync
+	skip       bool   // something was refused: the target, and so the gateway, skips to the next Sync
+	effects    uint64 // the last unit with effects on the state; 0: settled
+	copyIn     bool   // a command was sent that may read COPY data: nothing but that may follow until it is known
+	copyMasked bool   // of its COPY data the masked form is recorded
+	last       uint64 // number of the last command
+	rest       int    // bytes that are left of a COPY message
+	scratch    []byte
+	nowhere    string // name of a portal that does not exist
 }
 
 // readClient handles messages until the client leaves.
@@ -163,7 +164,7 @@ func (r *relay) query(ctx context.Context, raw []byte) error {
 	}
 	delete(f.names.byName, "") // a simple query drops the unnamed statement and portal
 	delete(f.names.portals, "")
-	i := item{kind: itemQuery, unit: f.unit}
+	i := item{kind: itemQuery, unit: f.unit, masks: d.Masks, text: text}
 	if !d.Allowed() {
 		i.refused = denial(d)
 		f.batch.out = insteadOfQuery(f.batch.out)
@@ -192,6 +193,7 @@ func (r *relay) affect(d *session.Decision) error {
 		r.rename(d)
 	}
 	f.copyIn = d.CopiesIn || d.GetSql().GetUnparsed()
+	f.copyMasked = f.copyIn && d.Masks != nil
 	return nil
 }
 

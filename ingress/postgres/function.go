@@ -97,15 +97,9 @@ func (r *relay) call(ctx context.Context, raw []byte) error {
 	}
 	f := &r.front
 	i := item{kind: itemQuery, unit: f.unit, result: &schemas.Column{Name: function.name, Type: function.result,
-		TypeName: typeNames[function.result], Modifier: -1, Binary: m.binary}}
-	switch {
-	case !d.Allowed():
+		TypeName: typeNames[function.result], Modifier: -1, Binary: m.binary}, masks: d.Masks, text: c.Text}
+	if !d.Allowed() {
 		i.refused = denial(d)
-	case d.GetPlan() != nil: // the result is not a row: nothing would mask it
-		i.refused = failure("42501", "refused: what function calls return cannot be masked").hint("call the function with SELECT")
-		d = refusedBy(i.refused)
-	}
-	if i.refused != nil {
 		f.batch.out = insteadOfQuery(f.batch.out)
 	} else {
 		f.batch.raw = raw
@@ -118,13 +112,20 @@ func (r *relay) call(ctx context.Context, raw []byte) error {
 }
 
 // called handles FunctionCallResponse: it is recorded as the only row of the SELECT.
-func (r *relay) called(ctx context.Context, i *item, body []byte) error {
-	b := &r.back
+func (r *relay) called(ctx context.Context, i *item, raw []byte) error {
+	b, body := &r.back, raw[header:]
 	if i.kind != itemQuery || i.result == nil || !wholeCell(body) {
 		return errOutOfStep
 	}
-	if err := r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: []*schemas.Column{i.result}}); err != nil {
+	columns := r.maskResult(i, []*schemas.Column{i.result})
+	if err := r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: columns}); err != nil {
 		return err
+	}
+	if b.masking.result != nil {
+		var err error
+		if body, err = r.maskedCall(ctx, i, raw); err != nil {
+			return err
+		}
 	}
 	b.res.rows, b.res.bytes = 1, uint64(len(body))
 	b.res.tags = append(b.res.tags[:0], "SELECT 1"...) // a target says none

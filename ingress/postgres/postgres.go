@@ -56,6 +56,7 @@ type Limits struct {
 	CataloguePoll     time.Duration // between looks whether others have changed a target's catalogue; 5 s
 	CatalogueWait     time.Duration // for a command until the catalogue that it needs is read; 5 s
 	CatalogueRead     time.Duration // to read a catalogue; 1 min
+	MaskedRow         int           // bytes of a row, or of a value that is masked; 64 MiB. A larger one ends the session.
 	HeldInput         int           // bytes that a client sends ahead while its command is held; 1 MiB. Past it, its leaving is not noticed.
 }
 
@@ -126,7 +127,7 @@ func setDefaults(l *Limits) {
 		value int
 	}{
 		{&l.Unauthenticated, 512}, {&l.PerAddress, 64}, {&l.Sessions, 5000}, {&l.StartupPacket, 10_000},
-		{&l.ClientMessage, 1 << 30}, {&l.TargetMessage, 1 << 30}, {&l.Statements, 64 << 20}, {&l.Batch, 1 << 20}, {&l.HeldInput, 1 << 20},
+		{&l.ClientMessage, 1 << 30}, {&l.TargetMessage, 1 << 30}, {&l.Statements, 64 << 20}, {&l.Batch, 1 << 20}, {&l.HeldInput, 1 << 20}, {&l.MaskedRow, 64 << 20},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

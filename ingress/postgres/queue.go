@@ -3,6 +3,7 @@ package postgres
 import (
 	"time"
 
+	"sallyport/ingress/session"
 	"sallyport/schemas"
 )
 
@@ -30,6 +31,9 @@ type item struct {
 	stmt    *statement
 	portal  *portal
 	result  *schemas.Column // of a function call
+	masks   *session.Masks  // nil: nothing is masked
+	text    string          // of the command, if there are masks
+	added   bool            // the gateway's own: the client does not get the answer
 }
 
 // queue holds items in the order of their answers.

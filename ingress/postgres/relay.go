@@ -30,13 +30,14 @@ type relay struct {
 
 	mu        sync.Mutex
 	queue     queue
-	discard   bool   // the target skips everything up to the next Sync
-	copying   bool   // the target reads COPY data, and the client has not ended it
-	ended     int    // times that the client has ended COPY data before the target asked for it,
-	endedFor  uint64 // for this command
-	stray     int    // Syncs sent while it did, which it ignores, or not
-	waiting   bool   // the front waits for the back
-	quiet     bool   // all answers that are expected were delivered
+	discard   bool      // the target skips everything up to the next Sync
+	copying   bool      // the target reads COPY data, and the client has not ended it
+	copyMask  *copyMask // what of that is recorded; nil: it is as it is. The front's once copying is set
+	ended     int       // times that the client has ended COPY data before the target asked for it,
+	endedFor  uint64    // for this command
+	stray     int       // Syncs sent while it did, which it ignores, or not
+	waiting   bool      // the front waits for the back
+	quiet     bool      // all answers that are expected were delivered
 	uncertain []string
 	unsure    bool // every name is uncertain
 

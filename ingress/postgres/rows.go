@@ -16,8 +16,10 @@ func (r *relay) description(ctx context.Context, i *item, raw []byte) error {
 		if i.stmt != nil {
 			i.stmt.described.Store(&description{types: decodeTypes(body)})
 		}
+		r.swallow(i, raw)
 		return nil
 	case raw[0] == backNoData && (i.kind == itemDescribeStatement || i.kind == itemDescribePortal):
+		r.swallow(i, raw)
 		r.answered()
 		return nil
 	case raw[0] != backColumns:
@@ -33,7 +35,7 @@ func (r *relay) description(ctx context.Context, i *item, raw []byte) error {
 			return err
 		}
 		r.back.res.described = true
-		return r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: columns})
+		return r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: r.maskResult(i, columns)})
 	case itemDescribePortal:
 		if i.portal != nil {
 			i.portal.columns = columns
@@ -49,8 +51,16 @@ func (r *relay) description(ctx context.Context, i *item, raw []byte) error {
 	default:
 		return errOutOfStep
 	}
+	r.swallow(i, raw)
 	r.answered()
 	return nil
+}
+
+// swallow keeps the answer to a Describe that the gateway added from the client.
+func (r *relay) swallow(i *item, raw []byte) {
+	if i.added {
+		r.back.replace(raw, nil)
+	}
 }
 
 // columns decodes a RowDescription; the same one again costs a comparison.
@@ -91,7 +101,7 @@ func (r *relay) describeRows(ctx context.Context, i *item, width int) error {
 			columns = append(columns, &schemas.Column{Binary: formatOf(i.portal.results, n), Modifier: -1})
 		}
 	}
-	return r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: columns})
+	return r.s.Columns(ctx, &schemas.Columns{Command: i.command, Columns: r.maskResult(i, columns)})
 }
 
 // formatted applies the formats that a Bind asked for: a statement's description does not know them.
@@ -105,8 +115,8 @@ func (d *description) formatted(results []bool) []*schemas.Column {
 }
 
 // row takes a DataRow.
-func (r *relay) row(ctx context.Context, body []byte) error {
-	b := &r.back
+func (r *relay) row(ctx context.Context, raw []byte) error {
+	b, body := &r.back, raw[header:]
 	i := r.expected()
 	cells, ok := checkRow(body)
 	if !ok || i == nil || i.kind != itemQuery && i.kind != itemExecute {
@@ -117,16 +127,32 @@ func (r *relay) row(ctx context.Context, body []byte) error {
 			return err
 		}
 	}
-	if b.rows > 0 && (cells != b.width || len(b.cells)+len(body) > session.MaxPayload) {
+	if b.masking.result != nil {
+		return r.maskedRow(ctx, i, raw, cells)
+	}
+	b.res.rows++
+	b.res.bytes += uint64(len(body) - 2)
+	return r.recordRow(ctx, i, cells, body[2:])
+}
+
+// recordRow adds a row of so many cells to those that the recorder gets.
+func (r *relay) recordRow(ctx context.Context, i *item, width int, cells []byte) error {
+	b := &r.back
+	if b.rows > 0 && (width != b.width || len(b.cells)+len(cells) > session.MaxPayload) {
 		if err := r.flushRows(ctx); err != nil {
 			return err
 		}
 	}
-	b.width = cells
+	for len(cells) > session.MaxPayload { // a row of its own, in pieces
+		rows := &schemas.Rows{Command: i.command, Columns: uint32(width), Cells: cells[:session.MaxPayload], More: true}
+		if err := r.s.Rows(ctx, rows); err != nil {
+			return err
+		}
+		cells = cells[session.MaxPayload:]
+	}
+	b.width = width
 	b.rows++
-	b.cells = append(b.cells, body[2:]...)
-	b.res.rows++
-	b.res.bytes += uint64(len(body) - 2)
+	b.cells = append(b.cells, cells...)
 	return nil
 }
 

@@ -28,6 +28,7 @@ func (r *relay) complete(ctx context.Context, i *item, raw []byte) error {
 	r.copyEnds()
 	switch i.kind {
 	case itemQuery:
+		b.masking.next()
 		b.res.described = false // another statement of the same text may follow
 		return nil
 	case itemExecute:
@@ -55,6 +56,9 @@ func (r *relay) conclude(i *item) error {
 		return nil
 	}
 	b.last = i.command
+	if err := r.concludeMasks(i); err != nil {
+		return err
+	}
 	return r.s.Result(&schemas.Result{Command: i.command, Tag: valid(res.tags), Rows: res.rows, Bytes: res.bytes,
 		Duration: r.s.Elapsed(i.started), Error: res.failure, Refused: res.refused, Suspended: res.suspended})
 }
@@ -70,9 +74,10 @@ func (b *back) partialRows(i *item) uint64 {
 // failure handles ErrorResponse.
 func (r *relay) failure(ctx context.Context, raw []byte) error {
 	b := &r.back
-	f, ok := decodeFailure(raw[header:])
-	if !ok {
-		return errOutOfStep
+	i := r.expected()
+	f, err := r.failureOf(ctx, i, raw)
+	if err != nil {
+		return err
 	}
 	if err := r.flushRows(ctx); err != nil {
 		return err
@@ -83,7 +88,6 @@ func (r *relay) failure(ctx context.Context, raw []byte) error {
 	r.copyEnds()
 	b.failed = true
 	b.fatal = f.Severity == "FATAL" || f.Severity == "PANIC"
-	i := r.expected()
 	if i == nil || i.kind == itemSync {
 		return r.s.Notice(b.last, "error", f) // at commit, or unasked
 	}
@@ -158,6 +162,9 @@ func (r *relay) ready(_ context.Context, body []byte) error {
 	names, all := r.s.State.Settle(b.failed, tx)
 	if r.s.State.CatalogueChanged(tx) {
 		r.catalogue.touch()
+	}
+	if tx == session.TxIdle {
+		b.masking.guard = 0
 	}
 	if tx == session.TxIdle || b.failed {
 		r.settled.Store(i.unit)

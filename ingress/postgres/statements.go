@@ -28,6 +28,7 @@ type statement struct {
 	prev       *statement // what the name meant before; nil once confirmed
 	gone       bool       // the name means nothing
 	pending    place      // of its Command in the batch
+	asks       bool       // a Describe was sent
 
 	described atomic.Pointer[description]
 }
@@ -58,6 +59,8 @@ type portal struct {
 	pending place
 	columns []*schemas.Column // from a Describe of the portal; the back's
 	cleared *session.Decision // it was held, and approved: for all of its rows
+	bound   *session.Decision // the one of when it was bound: what its rows are made of
+	asks    bool              // a Describe was sent
 }
 
 // place is where a command is in a batch.
