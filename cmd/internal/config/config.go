@@ -25,6 +25,7 @@ type Config struct {
 	Resources []string `yaml:"resources" doc:"Files (globs) of resources that are applied at start."`
 	TLS       TLS      `yaml:"tls" doc:"Certificate for clients. Generated under data_dir when not given."`
 	Limits    Limits   `yaml:"limits" doc:"Bounds and deadlines."`
+	Masks     Masks    `yaml:"masks" doc:"What masks need besides their resources."`
 	Logging   Logging  `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
 
 	dir string // of the file
@@ -69,6 +70,7 @@ type Limits struct {
 	HeldPerSession  int           `yaml:"held_per_session" doc:"Of those, in one session."`
 	HoldNotice      time.Duration `yaml:"hold_notice" doc:"How often a client is told that its command still waits for approval."`
 	Approval        time.Duration `yaml:"approval" doc:"Time that a request for approval holds when its policies do not say."`
+	MaskedRow       int           `yaml:"masked_row" doc:"Bytes of a row that is masked; a session with a larger one ends. Rows that nothing masks have no limit but the protocol's."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
 }
 
@@ -88,8 +90,9 @@ func Default() *Config {
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
-			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute,
+			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
 		},
+		Masks:   defaultMasks(),
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }
@@ -158,7 +161,7 @@ func (c *Config) check() []error {
 	if c.Logging.Format != "text" && c.Logging.Format != "json" {
 		errs = append(errs, fmt.Errorf("logging.format: %q is neither text nor json", c.Logging.Format))
 	}
-	return append(errs, c.checkLimits()...)
+	return append(append(errs, c.Masks.check()...), c.checkLimits()...)
 }
 
 func (c *Config) checkLimits() []error {
@@ -177,7 +180,7 @@ func (c *Config) checkLimits() []error {
 	for name, n := range map[string]int{
 		"unauthenticated": l.Unauthenticated, "unauthenticated_per_address": l.PerAddress,
 		"sessions": l.Sessions, "message": l.Message, "unacknowledged": l.Unacknowledged,
-		"held": l.Held, "held_per_session": l.HeldPerSession,
+		"held": l.Held, "held_per_session": l.HeldPerSession, "masked_row": l.MaskedRow,
 	} {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

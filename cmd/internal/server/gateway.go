@@ -30,12 +30,16 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		host = "gateway"
 	}
+	external, err := m.external()
+	if err != nil {
+		return err
+	}
 	lease, err := m.log.Lease(ctx, host)
 	if err != nil {
 		return fmt.Errorf("take a lease: %w", err)
 	}
 	gateway, err := session.New(session.Config{
-		Log: m.log, Lease: lease, Targets: declared{m}, DigestKey: keys.digest,
+		Log: m.log, Lease: lease, Targets: declared{m}, DigestKey: keys.digest, MaskKey: keys.mask, Concealer: keys.conceal, External: external,
 		Revision: func() schemas.Revision { return m.registry.Snapshot().Revision },
 		Logger:   m.logger, Now: time.Now,
 		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
@@ -74,7 +78,7 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 		Limits: postgres.Limits{
 			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
 			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,
-			CataloguePoll: limits.CataloguePoll, CatalogueWait: limits.CatalogueWait,
+			CataloguePoll: limits.CataloguePoll, CatalogueWait: limits.CatalogueWait, MaskedRow: limits.MaskedRow,
 		},
 		Logger: m.logger,
 	})
@@ -95,8 +99,10 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 
 // keys are this data directory's.
 type keys struct {
-	digest []byte
-	seal   *credential.Sealer
+	digest  []byte
+	seal    *credential.Sealer
+	mask    []byte
+	conceal *credential.Concealer
 }
 
 func (m *Main) keys() (*keys, error) {
@@ -112,7 +118,8 @@ func (m *Main) keys() (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keys{digest: digest, seal: sealer}, nil
+	k := &keys{digest: digest, seal: sealer}
+	return k, m.maskKeys(k)
 }
 
 // certificate returns what clients of a service see.
