@@ -1075,8 +1075,9 @@ type ExecFacts struct {
 	Opaque        bool                   `protobuf:"varint,2,opt,name=opaque,proto3" json:"opaque,omitempty"`    // it runs something that cannot be seen: eval, a name that is computed, a script from input
 	Unparsed      bool                   `protobuf:"varint,3,opt,name=unparsed,proto3" json:"unparsed,omitempty"`
 	ParseError    string                 `protobuf:"bytes,4,opt,name=parse_error,json=parseError,proto3" json:"parse_error,omitempty"`
-	Reads         []string               `protobuf:"bytes,5,rep,name=reads,proto3" json:"reads,omitempty"`   // files that redirections read
-	Writes        []string               `protobuf:"bytes,6,rep,name=writes,proto3" json:"writes,omitempty"` // files that redirections write
+	Reads         []string               `protobuf:"bytes,5,rep,name=reads,proto3" json:"reads,omitempty"`              // files that redirections read
+	Writes        []string               `protobuf:"bytes,6,rep,name=writes,proto3" json:"writes,omitempty"`            // files that redirections write; *, in either: one whose name is not known
+	Interactive   bool                   `protobuf:"varint,7,opt,name=interactive,proto3" json:"interactive,omitempty"` // it is, or starts, something that one types into: a shell, an interpreter
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1151,6 +1152,13 @@ func (x *ExecFacts) GetWrites() []string {
 		return x.Writes
 	}
 	return nil
+}
+
+func (x *ExecFacts) GetInteractive() bool {
+	if x != nil {
+		return x.Interactive
+	}
+	return false
 }
 
 // ExecCommand is one simple command with its words as the shell would expand them, where that is
@@ -3439,7 +3447,7 @@ const file_entries_proto_rawDesc = "" +
 	"\x06parent\x18\x17 \x01(\x04R\x06parent\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
 	"\tExecFacts\x125\n" +
 	"\bcommands\x18\x01 \x03(\v2\x19.sallyport.v1.ExecCommandR\bcommands\x12\x16\n" +
 	"\x06opaque\x18\x02 \x01(\bR\x06opaque\x12\x1a\n" +
@@ -3447,7 +3455,8 @@ const file_entries_proto_rawDesc = "" +
 	"\vparse_error\x18\x04 \x01(\tR\n" +
 	"parseError\x12\x14\n" +
 	"\x05reads\x18\x05 \x03(\tR\x05reads\x12\x16\n" +
-	"\x06writes\x18\x06 \x03(\tR\x06writes\"\x8b\x01\n" +
+	"\x06writes\x18\x06 \x03(\tR\x06writes\x12 \n" +
+	"\vinteractive\x18\a \x01(\bR\vinteractive\"\x8b\x01\n" +
 	"\vExecCommand\x12\x18\n" +
 	"\aprogram\x18\x01 \x01(\tR\aprogram\x12\x12\n" +
 	"\x04argv\x18\x02 \x03(\tR\x04argv\x12\x18\n" +

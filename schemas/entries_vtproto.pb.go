@@ -948,6 +948,16 @@ func (m *ExecFacts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Interactive {
+		i--
+		if m.Interactive {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
 	if len(m.Writes) > 0 {
 		for iNdEx := len(m.Writes) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.Writes[iNdEx])
@@ -3459,6 +3469,9 @@ func (m *ExecFacts) SizeVT() (n int) {
 			l = len(s)
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
+	}
+	if m.Interactive {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -6864,6 +6877,26 @@ func (m *ExecFacts) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Writes = append(m.Writes, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Interactive", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Interactive = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

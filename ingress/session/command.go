@@ -48,7 +48,7 @@ func fitExec(f *schemas.ExecFacts) *schemas.ExecFacts {
 	if f == nil || f.SizeVT() <= maxFacts {
 		return f
 	}
-	out := &schemas.ExecFacts{Opaque: f.Opaque, Unparsed: f.Unparsed, ParseError: name(f.ParseError)}
+	out := &schemas.ExecFacts{Opaque: f.Opaque, Unparsed: f.Unparsed, Interactive: f.Interactive, ParseError: name(f.ParseError)}
 	for _, c := range f.Commands {
 		short := &schemas.ExecCommand{Program: name(c.Program), Background: c.Background, Piped: c.Piped}
 		if out.SizeVT()+short.SizeVT() > maxFacts {
