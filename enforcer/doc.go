@@ -1,6 +1,8 @@
 // Package enforcer says what may happen: it answers asks for a verdict about a command and for
 // access to a target. Only it parses.
 //
+// Commands over SSH take the same way, with facts of internal/shell instead.
+//
 //	gateway                       enforcer                                  resources
 //	   | ask.verdict.postgres ------>| facts of the text (internal/pgsql)        |
 //	   |<- ask.catalogue.<target> ---| unless the state's digest is known        |
@@ -69,6 +71,24 @@
 // Unparsed is a text with a syntax error, or one that the server may read otherwise than the
 // parser: a backslash while standard_conforming_strings is off, bytes outside ASCII while
 // client_encoding is not UTF-8, a NUL; and one beyond the limits of size and depth.
+//
+// # SSH
+//
+// command.kind says what is asked: exec (a command line), line (one of a restricted shell), shell, subsystem,
+// file, forward.
+//
+// command.exec is the meaning of a command line (package enforcer/internal/shell): every program that runs, behind
+// sudo, env, xargs, find -exec and in sh -c; words as the shell expands them; files that redirections read and
+// write. A shell, and an interpreter, a pager or an editor on a terminal, are command.exec.interactive. Of one that is
+// opaque or unparsed what is said above holds, with command.exec.opaque and unparsed.
+//
+// command.file names a file by its absolute, clean name, symbolic links not followed; a relative name, which means
+// what the target makes of it, counts as unparsed. command.forward is denied unless a policy that mentions it allows or
+// holds it, or the target's rules (ssh.forwards) let it pass.
+//
+// What was observed in a shell (command.observed) has happened already. Only policies that mention
+// command.observed can deny it, which ends the session; every other one that speaks against it is told of, in an answer
+// whose outcome is HOLD and that waits for nothing. The rules about opaque and unparsed commands say nothing.
 //
 // # Secrets and reuse
 //

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport/enforcer/internal/pgsql"
+	"sallyport/enforcer/internal/shell"
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
@@ -28,6 +29,7 @@ type Config struct {
 	Log       Log
 	Resources Source
 	SQL       SQLConfig
+	Shell     ShellConfig
 	// Catalogues tells what is in the targets' databases. Without it, what masks of columns cannot rule
 	// out is masked.
 	Catalogues       Catalogues
@@ -45,10 +47,19 @@ type SQLConfig struct {
 	Parsers    int // commands parsed at once; the number of processors by default
 }
 
+// ShellConfig bounds the work on command lines.
+type ShellConfig struct {
+	MaxText     int // bytes of a command line that are parsed; 128 KiB by default. More is unparsed.
+	MaxNesting  int // brackets and backquotes of it; 2,000 by default
+	MaxCommands int // commands found in it; 10,000 by default
+	MaxDepth    int // command lines within it (sh -c); 8 by default. More is opaque.
+}
+
 // Enforcer judges commands. Its methods are safe for concurrent use.
 type Enforcer struct {
 	c          Config
 	sql        *pgsql.Analyzer
+	shell      *shell.Analyzer
 	catalogues *catalogues
 
 	snapshot atomic.Pointer[snapshot]
@@ -69,7 +80,7 @@ func New(c Config) (*Enforcer, error) {
 	if _, err := celEnvironment(); err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
-	return &Enforcer{c: c, sql: pgsql.New(pgsql.Config(c.SQL)), catalogues: newCatalogues(c)}, nil
+	return &Enforcer{c: c, sql: pgsql.New(pgsql.Config(c.SQL)), shell: shell.New(shell.Config(c.Shell)), catalogues: newCatalogues(c)}, nil
 }
 
 // Start warms the parsers and answers asks until stop is called or ctx is done.
@@ -78,16 +89,31 @@ func (e *Enforcer) Start(ctx context.Context) (stop func(), err error) {
 		return nil, fmt.Errorf("start the SQL parser: %w", err)
 	}
 	e.current()
-	stopVerdicts, err := e.c.Log.Answer(ctx, schemas.AskVerdict(resources.ProtocolPostgres), queue, e.answerVerdict)
-	if err != nil {
-		return nil, fmt.Errorf("answer verdicts: %w", err)
+	stop, err = e.answer(ctx, map[schemas.Subject]func(context.Context, []byte) ([]byte, error){
+		schemas.AskVerdict(resources.ProtocolPostgres): e.answerVerdict,
+		schemas.AskVerdict(resources.ProtocolSSH):      e.answerVerdict,
+		schemas.AskAccess: e.answerAccess,
+	})
+	return stop, err
+}
+
+// answer answers on all subjects, or on none.
+func (e *Enforcer) answer(ctx context.Context, subjects map[schemas.Subject]func(context.Context, []byte) ([]byte, error)) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
 	}
-	stopAccess, err := e.c.Log.Answer(ctx, schemas.AskAccess, queue, e.answerAccess)
-	if err != nil {
-		stopVerdicts()
-		return nil, fmt.Errorf("answer access: %w", err)
+	for subject, handle := range subjects {
+		s, err := e.c.Log.Answer(ctx, subject, queue, handle)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("answer on %s: %w", subject, err)
+		}
+		stops = append(stops, s)
 	}
-	return func() { stopVerdicts(); stopAccess() }, nil
+	return stop, nil
 }
 
 func (e *Enforcer) answerVerdict(ctx context.Context, request []byte) ([]byte, error) {

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/ext"
 
-	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
 
@@ -23,10 +21,15 @@ const costLimit = 100_000
 type (
 	// Command is what the principal asks the target to do.
 	Command struct {
-		Protocol string `cel:"protocol"`
-		Text     string `cel:"text"`
-		Digest   string `cel:"digest"` // hexadecimal
-		SQL      SQL    `cel:"sql"`
+		Protocol string  `cel:"protocol"`
+		Text     string  `cel:"text"`
+		Digest   string  `cel:"digest"` // hexadecimal
+		Kind     string  `cel:"kind"`   // query, prepare, execute, exec, shell, line, subsystem, file, forward
+		Observed bool    `cel:"observed"`
+		SQL      SQL     `cel:"sql"`
+		Exec     Exec    `cel:"exec"`
+		File     File    `cel:"file"`
+		Forward  Forward `cel:"forward"`
 	}
 	// SQL is the parsed meaning of the command, empty for protocols without SQL.
 	SQL struct {
@@ -89,7 +92,8 @@ func CheckPolicy(r *resources.Resource) error {
 // celEnvironment is the same for all policies and never changes.
 var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
-		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[Command](), reflect.TypeFor[SQL](),
+		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[Command](), reflect.TypeFor[SQL](), reflect.TypeFor[Exec](),
+			reflect.TypeFor[ExecCommand](), reflect.TypeFor[File](), reflect.TypeFor[Forward](),
 			reflect.TypeFor[Principal](), reflect.TypeFor[Run](), reflect.TypeFor[Target](), reflect.TypeFor[Session]()),
 		ext.Strings(),
 		cel.Variable("command", cel.ObjectType("enforcer.Command")),
@@ -114,15 +118,6 @@ type policy struct {
 type expression struct {
 	program cel.Program
 	uses    uses
-}
-
-// uses says which variables an expression mentions.
-type uses struct {
-	now      bool
-	text     bool // or the digest
-	facts    bool
-	opaque   bool
-	unparsed bool
 }
 
 func compile(r *resources.Resource) (*policy, error) {
@@ -183,85 +178,6 @@ func firstLine(s string) string {
 	return " | " + line + "\n | ^"
 }
 
-// usesOf finds the variables of an expression. An object that is used as a whole counts as all its
-// fields.
-func usesOf(checked *cel.Ast) uses {
-	var u uses
-	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.IdentKind:
-			u.now = u.now || e.AsIdent() == "now"
-		case ast.SelectKind:
-			u.add(path(e))
-		}
-	}))
-	whole(checked.NativeRep().Expr(), false, &u)
-	return u
-}
-
-func (u *uses) add(path string) {
-	switch path {
-	case "command.text", "command.digest":
-		u.text = true
-	case "command.sql.opaque":
-		u.opaque, u.facts = true, true
-	case "command.sql.unparsed":
-		u.unparsed, u.facts = true, true
-	default:
-		u.facts = u.facts || strings.HasPrefix(path, "command.sql.")
-	}
-}
-
-// path writes a chain of selections: "command.sql.kinds", empty when it begins with no variable.
-func path(e ast.Expr) string {
-	switch e.Kind() {
-	case ast.IdentKind:
-		return e.AsIdent()
-	case ast.SelectKind:
-		if of := path(e.AsSelect().Operand()); of != "" {
-			return of + "." + e.AsSelect().FieldName()
-		}
-	}
-	return ""
-}
-
-// whole finds `command` and `command.sql` where no field of them is selected.
-func whole(e ast.Expr, selected bool, u *uses) {
-	if p := path(e); !selected && (p == "command" || p == "command.sql") {
-		u.facts = true
-		u.text = u.text || p == "command"
-	}
-	switch e.Kind() {
-	case ast.SelectKind:
-		whole(e.AsSelect().Operand(), true, u)
-	case ast.CallKind:
-		if e.AsCall().IsMemberFunction() {
-			whole(e.AsCall().Target(), false, u)
-		}
-		for _, a := range e.AsCall().Args() {
-			whole(a, false, u)
-		}
-	case ast.ListKind:
-		for _, a := range e.AsList().Elements() {
-			whole(a, false, u)
-		}
-	case ast.MapKind:
-		for _, entry := range e.AsMap().Entries() {
-			whole(entry.AsMapEntry().Key(), false, u)
-			whole(entry.AsMapEntry().Value(), false, u)
-		}
-	case ast.StructKind:
-		for _, f := range e.AsStruct().Fields() {
-			whole(f.AsStructField().Value(), false, u)
-		}
-	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
-			whole(part, false, u)
-		}
-	}
-}
-
 var errNotBool = errors.New("the expression is neither true nor false")
 
 // holds evaluates the policy.
@@ -274,9 +190,9 @@ func (p *policy) holds(v *vars) (bool, error) {
 
 // consents reports whether the policy itself consents to the command that it holds. Whatever goes
 // wrong leaves that to people, and so does a command whose facts are not whole.
-func (p *policy) consents(f *schemas.SqlFacts, v *vars) bool {
+func (p *policy) consents(f seen, v *vars) bool {
 	a := p.automatic
-	if a == nil || f.GetUnparsed() && a.uses.facts && !a.uses.unparsed || f.GetOpaque() && a.uses.facts && !a.uses.opaque {
+	if a == nil || !f.meantBy(a.uses) {
 		return false
 	}
 	truth, err := evaluate(a.program, v)

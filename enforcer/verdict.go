@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
-	"sallyport/enforcer/internal/pgsql"
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
@@ -32,9 +32,17 @@ func (e *Enforcer) Verdict(ctx context.Context, ask *schemas.VerdictAsk) (answer
 			answer = failed("the enforcer failed on the command")
 		}
 	}()
-	if ask.GetProtocol() != resources.ProtocolPostgres {
-		return failed(fmt.Sprintf("this enforcer does not judge %q", ask.GetProtocol()))
+	switch ask.GetProtocol() {
+	case resources.ProtocolPostgres:
+		return e.sqlVerdict(ctx, ask)
+	case resources.ProtocolSSH:
+		return e.sshVerdict(ask)
 	}
+	return failed(fmt.Sprintf("this enforcer does not judge %q", ask.GetProtocol()))
+}
+
+// sqlVerdict judges SQL.
+func (e *Enforcer) sqlVerdict(ctx context.Context, ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 	s := e.current()
 	c, err := e.catalogues.get(ctx, ask.GetTarget(), ask.GetState())
 	if err != nil { // then nothing is vouched for
@@ -46,24 +54,39 @@ func (e *Enforcer) Verdict(ctx context.Context, ask *schemas.VerdictAsk) (answer
 			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_SHAPE,
 			Sql: found.Facts, Secrets: found.Secrets, Effects: found.Effects, CopiesIn: found.CopiesIn,
 		},
-		facts: found.Facts,
+		seen: seen{opaque: found.Facts.Opaque, unparsed: found.Facts.Unparsed, why: found.Facts.ParseError, of: sqlUses},
 	}
 	if !found.ByShape {
 		v.reuse(schemas.Reuse_REUSE_EXACT)
 	}
-	t, ok := s.targets[ask.GetTarget()]
-	if !ok || t.resource.Target.Protocol != ask.GetProtocol() {
-		v.deny(ruleTarget, fmt.Sprintf("there is no %s target %s", ask.GetProtocol(), ask.GetTarget()))
+	t := v.admitted(s, ask)
+	if t == nil {
 		return v.done()
 	}
-	if _, reason := s.access(ask.GetPrincipal(), ask.GetTarget(), resources.PermissionConnect); reason != "" {
-		v.deny(ruleRole, reason)
-		return v.done()
+	f := found.Facts
+	vars := variables(ask, t, e.c.Now())
+	vars.command.SQL = SQL{
+		Kinds: f.Kinds, Reads: f.Reads, Writes: f.Writes, Columns: f.Columns, Functions: f.Functions,
+		Statements: int64(f.Statements), UnfilteredWrite: f.UnfilteredWrite, Opaque: f.Opaque, Unparsed: f.Unparsed,
 	}
-	v.policies(t, variables(ask, found, t, e.c.Now()))
+	v.policies(t, vars)
 	v.masked(t.masks, e.sql, ask, found, c)
 	v.unseen(t.resource.Target.Unparsed)
 	return v.done()
+}
+
+// admitted returns the target of an ask; nil, with a denial, when there is none or the principal may not connect to it.
+func (v *judgement) admitted(s *snapshot, ask *schemas.VerdictAsk) *protected {
+	t, ok := s.targets[ask.GetTarget()]
+	if !ok || t.resource.Target.Protocol != ask.GetProtocol() {
+		v.deny(ruleTarget, fmt.Sprintf("there is no %s target %s", ask.GetProtocol(), ask.GetTarget()))
+		return nil
+	}
+	if _, reason := s.access(ask.GetPrincipal(), ask.GetTarget(), resources.PermissionConnect); reason != "" {
+		v.deny(ruleRole, reason)
+		return nil
+	}
+	return t
 }
 
 func failed(why string) *schemas.VerdictAnswer {
@@ -73,7 +96,8 @@ func failed(why string) *schemas.VerdictAnswer {
 	}
 }
 
-func variables(ask *schemas.VerdictAsk, found *pgsql.Analysis, t *protected, now time.Time) *vars {
+// variables returns what policies see, without the meaning of the command.
+func variables(ask *schemas.VerdictAsk, t *protected, now time.Time) *vars {
 	kind := ""
 	switch ask.GetPrincipal().GetKind() {
 	case schemas.PrincipalKind_PRINCIPAL_KIND_USER:
@@ -81,14 +105,10 @@ func variables(ask *schemas.VerdictAsk, found *pgsql.Analysis, t *protected, now
 	case schemas.PrincipalKind_PRINCIPAL_KIND_AGENT:
 		kind = "agent"
 	}
-	f := found.Facts
 	return &vars{
 		command: &Command{
 			Protocol: ask.GetProtocol(), Text: ask.GetText(), Digest: hex.EncodeToString(ask.GetDigest()),
-			SQL: SQL{
-				Kinds: f.Kinds, Reads: f.Reads, Writes: f.Writes, Columns: f.Columns, Functions: f.Functions,
-				Statements: int64(f.Statements), UnfilteredWrite: f.UnfilteredWrite, Opaque: f.Opaque, Unparsed: f.Unparsed,
-			},
+			Kind: kindName(ask.GetKind()), Observed: ask.GetObserved(),
 		},
 		principal: &Principal{Name: ask.GetPrincipal().GetName(), Kind: kind, Groups: ask.GetPrincipal().GetGroups()},
 		run:       &Run{ID: ask.GetRun().GetId(), Agent: ask.GetRun().GetAgent()},
@@ -98,10 +118,16 @@ func variables(ask *schemas.VerdictAsk, found *pgsql.Analysis, t *protected, now
 	}
 }
 
+// kindName is command.kind: "exec".
+func kindName(k schemas.CommandKind) string {
+	return strings.ToLower(strings.TrimPrefix(k.String(), "COMMAND_KIND_"))
+}
+
 // judgement gathers what speaks for each outcome.
 type judgement struct {
 	answer  *schemas.VerdictAnswer
-	facts   *schemas.SqlFacts
+	seen    seen
+	spoken  bool // a policy allows it, or may
 	denials []*schemas.Reason
 	holds   []*schemas.Reason
 	allows  []*schemas.Reason
@@ -165,14 +191,16 @@ func (v *judgement) policy(p *policy, vars *vars) {
 	message := spec.Message
 	switch spec.Verdict {
 	case resources.VerdictAllow:
-		if v.speaksForUnseen(p) {
+		if v.seen.meantBy(p.uses) && v.seen.admits(p.uses) {
+			v.spoken = true
 			v.allows = append(v.allows, &schemas.Reason{Policy: name, Message: message})
 		}
 	case resources.VerdictHold:
 		if message == "" {
 			message = "held by policy " + name
 		}
-		v.hold(name, message, spec.Approval, p.consents(v.facts, vars))
+		v.spoken = v.spoken || v.seen.admits(p.uses)
+		v.hold(name, message, spec.Approval, p.consents(v.seen, vars))
 	default:
 		if message == "" {
 			message = "denied by policy " + name
@@ -181,26 +209,14 @@ func (v *judgement) policy(p *policy, vars *vars) {
 	}
 }
 
-// speaksForUnseen reports whether an allow means this command. One that rests on facts does not
-// mean a command whose facts are not whole, unless it says so: of an empty list, all(…) is true.
-func (v *judgement) speaksForUnseen(p *policy) bool {
-	switch {
-	case v.facts.Unparsed:
-		return !p.uses.facts || p.uses.unparsed
-	case v.facts.Opaque:
-		return !p.uses.facts || p.uses.opaque
-	}
-	return true
-}
-
 // unseen judges a command that no policy speaks about and that cannot be seen whole.
 func (v *judgement) unseen(unparsed string) {
-	if len(v.denials)+len(v.holds)+len(v.allows) > 0 || !v.facts.Opaque && !v.facts.Unparsed {
+	if len(v.denials)+len(v.holds)+len(v.allows) > 0 || !v.seen.opaque && !v.seen.unparsed {
 		return
 	}
 	rule, message := ruleOpaque, "the command runs something that cannot be seen"
-	if v.facts.Unparsed {
-		rule, message = ruleUnparsed, "the command cannot be parsed: "+v.facts.ParseError
+	if v.seen.unparsed {
+		rule, message = ruleUnparsed, "the command cannot be parsed: "+v.seen.why
 	}
 	switch unparsed {
 	case resources.VerdictAllow:

@@ -1,0 +1,198 @@
+package enforcer
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"sallyport/enforcer/internal/shell"
+	"sallyport/schemas"
+	"sallyport/schemas/resources"
+)
+
+// ruleForward denies forwarding that nobody allowed.
+const ruleForward = "builtin/forward"
+
+// Objects that a `when` sees of what runs over SSH, empty for other protocols.
+type (
+	// Exec is the parsed meaning of a command line.
+	Exec struct {
+		Programs    []string      `cel:"programs"` // base names; also the path, of one outside the system's directories
+		Commands    []ExecCommand `cel:"commands"` // every simple command, nested ones included
+		Argv        []string      `cel:"argv"`     // words of the command, when it is exactly one; empty otherwise
+		Reads       []string      `cel:"reads"`    // files that redirections read; *: one whose name is not known
+		Writes      []string      `cel:"writes"`
+		Opaque      bool          `cel:"opaque"`
+		Unparsed    bool          `cel:"unparsed"`
+		Terminal    bool          `cel:"terminal"`
+		Interactive bool          `cel:"interactive"` // a shell, or another program that one types into
+		Login       string        `cel:"login"`       // account on the target
+	}
+	// ExecCommand is one simple command.
+	ExecCommand struct {
+		Program    string   `cel:"program"` // empty: not known
+		Argv       []string `cel:"argv"`    // a word that is not known is empty
+		Unknown    bool     `cel:"unknown"` // there are words that are not known
+		Background bool     `cel:"background"`
+		Piped      bool     `cel:"piped"`
+	}
+	// File is what is asked of a file.
+	File struct {
+		Operation string `cel:"operation"`
+		Path      string `cel:"path"` // absolute, without . and ..
+		To        string `cel:"to"`
+		Reads     bool   `cel:"reads"`
+		Writes    bool   `cel:"writes"`
+	}
+	// Forward is a connection through the target.
+	Forward struct {
+		Direction string `cel:"direction"` // local, remote
+		Host      string `cel:"host"`      // in lower case, without a dot at the end
+		Port      int64  `cel:"port"`
+	}
+)
+
+// sshVerdict judges what is asked of a server over SSH.
+func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
+	s := e.current()
+	found, refusal := e.sshFacts(ask)
+	if refusal != "" {
+		return failed(refusal)
+	}
+	v := &judgement{
+		answer: &schemas.VerdictAnswer{
+			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_EXACT,
+			Exec: found.exec.Facts, Secrets: found.exec.Secrets,
+		},
+		seen: found.seen,
+	}
+	t := v.admitted(s, ask)
+	if t == nil {
+		return v.done()
+	}
+	vars := variables(ask, t, e.c.Now())
+	found.show(vars.command, ask)
+	if ask.Observed {
+		v.observed(t, vars)
+		return v.watched()
+	}
+	v.policies(t, vars)
+	v.sshMasked(t.masks, ask)
+	if found.seen.named {
+		v.forward(t.resource.Target.SSH, vars.command.Forward)
+	} else {
+		v.unseen(t.resource.Target.Unparsed)
+	}
+	return v.done()
+}
+
+// sshFound is the meaning of what is asked over SSH.
+type sshFound struct {
+	exec    *shell.Analysis
+	file    File
+	forward Forward
+	seen    seen
+}
+
+// sshFacts finds what an ask means; refusal says why it cannot be judged at all.
+func (e *Enforcer) sshFacts(ask *schemas.VerdictAsk) (found *sshFound, refusal string) {
+	found = &sshFound{exec: &shell.Analysis{}}
+	switch ask.GetKind() {
+	case schemas.CommandKind_COMMAND_KIND_EXEC, schemas.CommandKind_COMMAND_KIND_LINE:
+		found.exec = e.shell.Analyze(ask.GetText(), ask.GetTerminal())
+		f := found.exec.Facts
+		found.seen = seen{opaque: f.Opaque, unparsed: f.Unparsed, why: f.ParseError, of: execUses}
+	case schemas.CommandKind_COMMAND_KIND_SHELL:
+		found.exec = shell.Shell()
+		found.seen = seen{of: execUses}
+	case schemas.CommandKind_COMMAND_KIND_SUBSYSTEM:
+		found.seen = seen{of: execUses}
+	case schemas.CommandKind_COMMAND_KIND_FILE:
+		found.file, found.seen = fileFacts(ask.GetOperation())
+	case schemas.CommandKind_COMMAND_KIND_FORWARD:
+		f := ask.GetForward()
+		found.forward = Forward{
+			Direction: f.GetDirection(), Host: strings.ToLower(strings.TrimSuffix(f.GetHost(), ".")), Port: int64(f.GetPort()),
+		}
+		found.seen = seen{of: forwardUses, named: true}
+		if f.GetDirection() != "local" && f.GetDirection() != "remote" {
+			return nil, fmt.Sprintf("this enforcer does not judge forwarding %q", f.GetDirection())
+		}
+	default:
+		return nil, "this enforcer does not judge commands of this kind over ssh"
+	}
+	return found, ""
+}
+
+// fileFacts normalises names as the target would, symbolic links aside. A name that depends on where the target
+// begins is not understood, except where it is only asked for.
+func fileFacts(op *schemas.FileOperation) (File, seen) {
+	f := File{Operation: op.GetOperation(), Path: clean(op.GetPath()), To: clean(op.GetTo()), Reads: op.GetReads(), Writes: op.GetWrites()}
+	s := seen{of: fileUses}
+	bad := func(why string) { s.unparsed, s.why = true, why }
+	switch {
+	case f.Operation == "":
+		bad("it does not say what is done to the file")
+	case !utf8.ValidString(f.Path) || !utf8.ValidString(f.To) || strings.ContainsRune(f.Path+f.To, 0):
+		bad("a name is not UTF-8")
+	case f.Operation == "realpath":
+	case f.Operation == "extended" && f.Path == "":
+	case !path.IsAbs(f.Path):
+		bad("the name of the file is not absolute")
+	case f.To != "" && !path.IsAbs(f.To) && f.Operation != "symlink":
+		bad("the name of the other file is not absolute")
+	}
+	return f, s
+}
+
+func clean(name string) string {
+	if name == "" {
+		return ""
+	}
+	name = path.Clean(name)
+	if strings.HasPrefix(name, "//") {
+		name = name[1:]
+	}
+	return name
+}
+
+// show lets policies see what was found.
+func (f *sshFound) show(c *Command, ask *schemas.VerdictAsk) {
+	c.File, c.Forward = f.file, f.forward
+	facts := f.exec.Facts
+	c.Exec = Exec{
+		Programs: shell.Programs(facts), Reads: facts.GetReads(), Writes: facts.GetWrites(), Opaque: facts.GetOpaque(), Unparsed: facts.GetUnparsed(),
+		Terminal: ask.GetTerminal(), Interactive: facts.GetInteractive(), Login: ask.GetLogin(),
+	}
+	for _, each := range facts.GetCommands() {
+		c.Exec.Commands = append(c.Exec.Commands, ExecCommand{
+			Program: each.Program, Argv: each.Argv, Unknown: len(each.Unknown) > 0, Background: each.Background, Piped: each.Piped,
+		})
+	}
+	if len(facts.GetCommands()) == 1 {
+		c.Exec.Argv = facts.Commands[0].Argv
+	}
+}
+
+// forward judges forwarding that policies neither allow nor hold.
+func (v *judgement) forward(rules *resources.SSH, f Forward) {
+	if len(v.denials) > 0 || v.spoken || rules.AllowsForward(f.Direction == "remote", f.Host, uint32(f.Port)) {
+		return
+	}
+	v.deny(ruleForward, fmt.Sprintf("no policy and no rule of the target lets connections be forwarded there (%s)", f.Direction))
+}
+
+// sshMasked judges what masks have to say: content that they look for can be masked in what a program writes, not in files.
+func (v *judgement) sshMasked(masks *maskSet, ask *schemas.VerdictAsk) {
+	for _, r := range masks.all {
+		if len(r.Mask.Detect) == 0 {
+			continue
+		}
+		v.answer.Masks = append(v.answer.Masks, r.Metadata.Name)
+		revealed := r.Mask.Except != nil && r.Mask.Except.Match(ask.GetPrincipal())
+		if ask.GetOperation().GetReads() && !revealed {
+			v.deny(ruleMask, fmt.Sprintf("mask %s: what files hold cannot be masked, so they are not read", r.Metadata.Name))
+		}
+	}
+}
