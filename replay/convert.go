@@ -25,6 +25,18 @@ func commandKind(k schemas.CommandKind) string {
 		return "prepare"
 	case schemas.CommandKind_COMMAND_KIND_EXECUTE:
 		return "execute"
+	case schemas.CommandKind_COMMAND_KIND_EXEC:
+		return "exec"
+	case schemas.CommandKind_COMMAND_KIND_SHELL:
+		return "shell"
+	case schemas.CommandKind_COMMAND_KIND_LINE:
+		return "line"
+	case schemas.CommandKind_COMMAND_KIND_SUBSYSTEM:
+		return "subsystem"
+	case schemas.CommandKind_COMMAND_KIND_FILE:
+		return "file"
+	case schemas.CommandKind_COMMAND_KIND_FORWARD:
+		return "forward"
 	}
 	return ""
 }
@@ -84,6 +96,7 @@ func command(c *schemas.Command) *Command {
 		Kind: commandKind(c.GetKind()), Text: c.GetText(), TextSize: c.GetTextSize(), TextFirst: c.GetTextFirst(),
 		Digest: digest(c.GetDigest()), Statement: c.GetStatement(), Portal: c.GetPortal(),
 		Parameters: []Parameter{}, ParametersFirst: c.GetParametersFirst(), SQL: sql(c.GetSql()),
+		Exec: exec(c.GetExec()), Operation: operation(c.GetOperation()), Forward: forward(c.GetForward()), Parent: c.GetParent(),
 	}
 	for _, v := range c.GetParameters() {
 		out.Parameters = append(out.Parameters, parameter(v))

@@ -48,6 +48,14 @@ func (d *Decoder) Entry(l journal.Located) Entry {
 		e.Kind, e.Lost = KindLost, lost(k.Lost)
 	case *schemas.Entry_State:
 		e.Kind, e.State = KindState, &State{Name: k.State.GetName(), Value: k.State.GetValue()}
+	case *schemas.Entry_Terminal:
+		e.Kind, e.Terminal = KindTerminal, terminal(k.Terminal)
+	case *schemas.Entry_Observed:
+		e.Kind, e.Observed = KindObserved, observed(k.Observed)
+	case *schemas.Entry_File:
+		e.Kind, e.File = KindFile, file(k.File)
+	case *schemas.Entry_Masked:
+		e.Kind, e.Masked = KindMasked, masked(k.Masked)
 	default:
 		d.frame(&e, l.Entry)
 	}

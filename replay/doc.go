@@ -1,6 +1,6 @@
 // Package replay is the read side of the log: the list of sessions, the player and its websocket,
 // exports, public events, and the proof that what is derived is what the log gives. It reads the
-// log, and never asks a gateway anything but to end a session.
+// log, and never asks a gateway anything but to end, pause or tell a session.
 //
 //	viewer                Service                    log                      gateway
 //	  | GET play?from=N      |                        |                         |
@@ -14,7 +14,8 @@
 // # What runs
 //
 // [Sessions] projects FACTS into the bucket of sessions, [Events] projects FACTS and CONTROL into
-// EVENTS. Both resume where they were, run in any number of replicas, and can be rebuilt beside
+// EVENTS, [Indexes] keeps what players seek with ([Index]): activity over time, alerts, places of commands,
+// and keyframes of terminals (schemas/screen), bounded however long a session is. All resume where they were, run in any number of replicas, and can be rebuilt beside
 // themselves ([Projection]). [Service] answers the API. [Play], [WriteCast], [WriteHTML] and
 // [WriteLines] render entries, wherever they come from: [Entries] (the log), [Stream] (the
 // websocket) or [Lines] (an NDJSON export).
@@ -38,7 +39,15 @@
 //     A command whose text holds several statements has columns several times; rows belong to the
 //     columns before them.
 //   - GET /sessions/{id}/play?from=1 is a websocket: [Message].
-//   - POST /sessions/{id}/kill {"reason"} answers 204. Killed is a fact first.
+//   - GET /sessions/{id}/index gives [IndexAnswer]; /keyframe?at=MS (or number=N) gives
+//     [KeyframeAnswer], from which a player goes on with entries; /moments?from=N&limit=200 gives
+//     {"moments":[M],"next":N or 0}, M being [Moment], read from facts alone. before=N gives those
+//     that end before an entry, at=MS those from the last command before a time on.
+//   - POST /sessions/{id}/kill {"reason"} answers 204. Killed is a fact first. So do /message
+//     {"message"} (whoever may watch), /pause {"reason"} and /resume (whoever may kill).
+//   - GET /sessions/{id}/remarks gives [Remarks]: annotations, views, and what was done to it. POST
+//     /sessions/{id}/annotations {"number","text"} gives [Annotation]; DELETE …/annotations/{id}
+//     takes it back.
 //   - GET /sessions/{id}/export?format=ndjson|asciicast|html. A connection cut in the middle means
 //     that the export failed.
 //   - GET /sessions/{id}/verify gives [Verification]; GET /verify (administrators) one a line.

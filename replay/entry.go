@@ -23,6 +23,12 @@ const (
 	KindClosed  Kind = "closed"
 	KindLost    Kind = "lost"
 	KindState   Kind = "state"
+
+	KindTerminal Kind = "terminal"
+	KindObserved Kind = "observed"
+	KindFile     Kind = "file"
+	KindMasked   Kind = "masked"
+
 	KindText    Kind = "text"
 	KindColumns Kind = "columns"
 	KindRows    Kind = "rows"
@@ -54,6 +60,12 @@ type Entry struct {
 	Closed  *Closed
 	Lost    *Lost
 	State   *State
+
+	Terminal *Terminal
+	Observed *Observed
+	File     *File
+	Masked   *Masked
+
 	Text    *Text
 	Columns *Columns
 	Rows    *Rows
@@ -83,6 +95,14 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		return flat(e.Head, e.Lost)
 	case KindState:
 		return flat(e.Head, e.State)
+	case KindTerminal:
+		return flat(e.Head, e.Terminal)
+	case KindObserved:
+		return flat(e.Head, e.Observed)
+	case KindFile:
+		return flat(e.Head, e.File)
+	case KindMasked:
+		return flat(e.Head, e.Masked)
 	case KindText:
 		return flat(e.Head, e.Text)
 	case KindColumns:
@@ -139,6 +159,14 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 		return part(data, &e.Lost)
 	case KindState:
 		return part(data, &e.State)
+	case KindTerminal:
+		return part(data, &e.Terminal)
+	case KindObserved:
+		return part(data, &e.Observed)
+	case KindFile:
+		return part(data, &e.File)
+	case KindMasked:
+		return part(data, &e.Masked)
 	case KindText:
 		return part(data, &e.Text)
 	case KindColumns:

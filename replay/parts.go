@@ -24,7 +24,7 @@ type Opened struct {
 
 // Command is a statement, exec, request or call.
 type Command struct {
-	Kind            string      `json:"command_kind"` // query, prepare, execute
+	Kind            string      `json:"command_kind"` // query, prepare, execute; exec, shell, line, subsystem, file, forward
 	Text            string      `json:"text"`
 	TextSize        uint64      `json:"text_size"` // more than Text holds: text entries before this one carry all of it
 	TextFirst       uint64      `json:"text_first,omitempty"`
@@ -34,6 +34,10 @@ type Command struct {
 	Parameters      []Parameter `json:"parameters"`
 	ParametersFirst uint64      `json:"parameters_first,omitempty"`
 	SQL             *SQL        `json:"sql"`
+	Exec            *Exec       `json:"exec,omitempty"`
+	Operation       *Operation  `json:"operation,omitempty"`
+	Forward         *Forward    `json:"forward,omitempty"`
+	Parent          uint64      `json:"parent,omitempty"` // the command that this one is part of
 }
 
 // Parameter is a bound value.

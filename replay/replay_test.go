@@ -64,7 +64,7 @@ func who(ctx context.Context) string { s, _ := ctx.Value(whoKey{}).(string); ret
 
 // world is a log with everything that reads it.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	log      *journal.Log
 	gateway  *sample.Gateway
 	sessions *replay.Sessions
@@ -74,7 +74,7 @@ type world struct {
 	answered chan string // paths, once their handlers have returned
 }
 
-func newWorld(t *testing.T, change ...func(*replay.Config)) *world {
+func newWorld(t testing.TB, change ...func(*replay.Config)) *world {
 	t.Helper()
 	w := &world{t: t, log: sample.Open(t), rights: &rights{}, answered: make(chan string, 1000)}
 	w.gateway = sample.NewGateway(t, w.log)
@@ -133,7 +133,7 @@ func (w *world) tell() *replay.Events {
 }
 
 // until polls a condition that others bring about.
-func until(t *testing.T, what string, f func() bool) {
+func until(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !f() {
@@ -182,7 +182,7 @@ func (w *world) get(who, path string) (int, string) {
 	return r.StatusCode, string(data)
 }
 
-func decode[T any](t *testing.T, text string) T {
+func decode[T any](t testing.TB, text string) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal([]byte(text), &v); err != nil {

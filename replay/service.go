@@ -28,6 +28,7 @@ type Authorizer interface {
 type Config struct {
 	Log          *journal.Log
 	Sessions     *Sessions
+	Indexes      *Indexes // what players seek with; nil: they cannot
 	Authorizer   Authorizer
 	Who          func(ctx context.Context) string // name of the principal, for the record
 	Projections  []Projection                     // what a rebuild covers
@@ -71,6 +72,10 @@ func (s *Service) Mount(mux *http.ServeMux) {
 		"GET /api/v1/sessions/{id}/export":  s.export,
 		"GET /api/v1/sessions/{id}/verify":  s.verifyOne,
 		"POST /api/v1/sessions/{id}/kill":   s.kill,
+
+		"GET /api/v1/sessions/{id}/index":    s.index,
+		"GET /api/v1/sessions/{id}/keyframe": s.keyframe,
+		"GET /api/v1/sessions/{id}/moments":  s.moments,
 
 		"POST /api/v1/sessions/{id}/message":                    s.message,
 		"POST /api/v1/sessions/{id}/pause":                      s.pause,

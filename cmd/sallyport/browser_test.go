@@ -15,9 +15,6 @@ import (
 // TestBrowser drives a real Chromium through the app on a real gateway. SALLYPORT_SHOTS names a
 // folder for its screenshots.
 func TestBrowser(t *testing.T) {
-	if _, err := os.Stat("../../replay/web/node_modules/playwright-core"); err != nil {
-		t.Fatal("the browser tests need what `deploy/web.sh install` installs")
-	}
 	g := newGateway(t, newTarget(t), "")
 	token := g.token("alice")
 	s := g.shell("alice", token)
@@ -35,26 +32,8 @@ func TestBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, code, _ := strings.Cut(g.signInLink("alice"), "#code=")
-	script := exec.Command("node", "e2e/run.mjs")
-	script.Dir = "../../replay/web"
-	script.Env = append(os.Environ(), "SALLYPORT_URL=http://"+g.web, "SALLYPORT_CODE="+code, "SALLYPORT_EXPECT="+string(expect), "SALLYPORT_KILL=1", "SALLYPORT_TIMEOUT=30000")
-	script.Stderr = os.Stderr
-	b := &browser{t: t, g: g, token: token, shells: make(map[string]*shell)}
-	if b.in, err = script.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := script.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := script.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = script.Process.Kill() })
-	done := b.drive(out)
-	if err := script.Wait(); err != nil || !done {
-		t.Errorf("the browser's half ended: %v", err)
-	}
+	b := &browser{t: t, g: g, token: token}
+	b.play("run.mjs", "SALLYPORT_CODE="+code, "SALLYPORT_EXPECT="+string(expect), "SALLYPORT_KILL=1")
 }
 
 // browser answers what the script in the browser asks for.
@@ -65,6 +44,36 @@ type browser struct {
 	in     io.Writer
 	shells map[string]*shell
 	runs   int
+	asked  map[string]func(said) map[string]string // what a test answers itself
+}
+
+// play runs a script of replay/web/e2e to its end, which must be that it saw everything.
+func (b *browser) play(script string, env ...string) {
+	b.t.Helper()
+	if _, err := os.Stat("../../replay/web/node_modules/playwright-core"); err != nil {
+		b.t.Fatal("the browser tests need what `deploy/web.sh install` installs")
+	}
+	b.shells = make(map[string]*shell)
+	c := exec.Command("node", "e2e/"+script)
+	c.Dir = "../../replay/web"
+	c.Env = append(append(os.Environ(), "SALLYPORT_URL=http://"+b.g.web, "SALLYPORT_TIMEOUT=30000"), env...)
+	c.Stderr = os.Stderr
+	var err error
+	if b.in, err = c.StdinPipe(); err != nil {
+		b.t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = c.Process.Kill() })
+	done := b.drive(out)
+	if err := c.Wait(); err != nil || !done {
+		b.t.Errorf("the browser's half ended: %v", err)
+	}
 }
 
 // said is one line of the script.
@@ -72,6 +81,7 @@ type said struct {
 	Ask     string   `json:"ask"`
 	Session string   `json:"session"`
 	Text    string   `json:"text"`
+	Want    string   `json:"want"`
 	Step    string   `json:"step"`
 	MS      int      `json:"ms"`
 	Done    bool     `json:"done"`
@@ -119,6 +129,10 @@ func (b *browser) answer(m said) {
 			answer["error"] = err.Error()
 		}
 	default:
+		if own, ok := b.asked[m.Ask]; ok {
+			answer = own(m)
+			break
+		}
 		answer["error"] = "unknown request " + m.Ask
 	}
 	line, err := json.Marshal(answer)

@@ -1,10 +1,14 @@
-// Package web is the browser app: sign-in, the list of sessions, search, and the player that shows
-// a session's history and its live tail.
+// Package web is the browser app: sign-in, the list of sessions, search, the inbox of requests for
+// approval, and the player that shows a session's history and its live tail.
 //
 // The app is Svelte and TypeScript in src, built by Vite into dist, and dist is committed and
 // embedded, so that building Sallyport needs only Go. A build is byte-identical on every machine:
 //
 //	npm ci && npm run check && npm test && npm run build && git diff --exit-code -- dist
+//
+// What the first page needs is one script; every other page is a further one, fetched when it is
+// opened. src/shell has what all share (navigation, routes, words for figures and times); every
+// other folder of src is one kind of page. Every state of a page is in its address.
 //
 // [Handler] serves it. The app speaks only to /api/v1 of the host that served it:
 //

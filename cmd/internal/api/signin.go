@@ -119,7 +119,8 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 // me says who is asking.
 func (a *API) me(w http.ResponseWriter, r *http.Request) {
 	p := Who(r.Context()).Principal
-	reply(w, a.logger, map[string]any{"name": p.Name, "kind": kindName(p.Kind), "groups": append([]string{}, p.Groups...)})
+	admin := a.access.Authorize(r.Context(), "admin", "") == nil // a hint for what to offer; each request is judged by itself
+	reply(w, a.logger, map[string]any{"name": p.Name, "kind": kindName(p.Kind), "groups": append([]string{}, p.Groups...), "admin": admin})
 }
 
 func kindName(k schemas.PrincipalKind) string {

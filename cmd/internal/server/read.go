@@ -23,6 +23,7 @@ type readSide struct {
 	events   *replay.Events
 	search   *search.Service // nil: not in this process
 	replay   *replay.Service // nil: not in this process
+	indexes  *replay.Indexes
 	logger   *slog.Logger
 }
 
@@ -49,13 +50,16 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
 	}
+	if r.indexes, err = replay.NewIndexes(replay.IndexesConfig{Log: m.log, Sessions: r.sessions, Dir: filepath.Join(m.config.DataDir, "player"), Logger: m.logger}); err != nil {
+		return nil, err
+	}
 	for _, name := range m.registry.Projections() {
 		projections = append(projections, registryProjection{m.registry, name})
 	}
 	r.replay = replay.New(replay.Config{
-		Log: m.log, Sessions: r.sessions, Authorizer: m.access,
+		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access,
 		Who:         func(ctx context.Context) string { return api.Who(ctx).Principal.Name },
-		Projections: append(projections, r.sessions, r.events), Logger: m.logger,
+		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
 	})
 	return r, nil
 }
@@ -68,6 +72,7 @@ func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
 	if r.replay != nil {
 		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })
 		g.Go(func() error { return named("events", r.events.Run(ctx)) })
+		g.Go(func() error { return named("player", r.indexes.Run(ctx)) })
 	}
 }
 

@@ -3,7 +3,9 @@ package sample
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,3 +204,39 @@ func four(n uint32) *string {
 }
 
 func ref(s string) *string { return &s }
+
+// Terminal writes a shell's session of a length, in which something happens all the time: a
+// command line is typed, and output follows, of some bytes in all. The shell is open in the end.
+func (w *Writer) Terminal(length time.Duration, lines, bytes int) (shell uint64) {
+	w.t.Helper()
+	shell = w.Command(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_SHELL}, schemas.Outcome_OUTCOME_ALLOW)
+	w.Fact(&schemas.Entry{Kind: &schemas.Entry_Terminal{Terminal: &schemas.Terminal{Command: shell, Type: "xterm-256color", Columns: 100, Rows: 30}}})
+	begin := w.At
+	for i := range lines {
+		w.At = begin.Add(length * time.Duration(i) / time.Duration(lines))
+		text := fmt.Sprintf("make step-%d", i)
+		w.output(shell, schemas.Channel_CHANNEL_IN, text+"\r")
+		w.output(shell, schemas.Channel_CHANNEL_OUT, text+"\r\n")
+		w.pend(&schemas.Entry{Kind: &schemas.Entry_Observed{Observed: &schemas.Observed{Command: shell, Text: text, Source: "marks", Ended: true, ExitStatus: int32(i % 5 / 4)}}})
+		for left, n := bytes/lines, 0; left > 0; n++ {
+			line := fmt.Sprintf("\x1b[3%dmstep %d\x1b[0m line %d of what it says %s\r\n", n%7+1, i, n, strings.Repeat("·", n%40))
+			w.output(shell, schemas.Channel_CHANNEL_OUT, line)
+			left -= len(line)
+		}
+		w.output(shell, schemas.Channel_CHANNEL_OUT, "$ ")
+	}
+	if err := w.w.Flush(context.Background()); err != nil {
+		w.t.Fatalf("write terminal: %v", err)
+	}
+	return shell
+}
+
+// output writes a frame without waiting; a millisecond passes.
+func (w *Writer) output(command uint64, channel schemas.Channel, text string) {
+	w.t.Helper()
+	e := &schemas.Entry{At: w.At.UnixNano(), Kind: &schemas.Entry_Bytes{Bytes: &schemas.Bytes{Command: command, Channel: channel, Format: "terminal", Data: []byte(text)}}}
+	w.At = w.At.Add(time.Millisecond)
+	if _, err := w.w.Frame(context.Background(), e); err != nil {
+		w.t.Fatalf("write output: %v", err)
+	}
+}

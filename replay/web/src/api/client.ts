@@ -1,4 +1,4 @@
-import type { EntryPage, HitPage, Me, ProblemDocument, Session, SessionPage } from './types'
+import type { Approval, ApprovalPage, EntryPage, HitPage, Me, ProblemDocument, Session, SessionPage } from './types'
 
 const base = '/api/v1'
 
@@ -96,6 +96,16 @@ export const search = (q: string, cursor: string, signal?: AbortSignal) =>
   get<HitPage>('/search' + query({ q, cursor, limit: 20 }), signal)
 
 export const kill = (id: string, reason: string) => request('POST', at(id) + '/kill', { reason })
+
+export const approvals = (status: string, target: string, limit: number, signal?: AbortSignal) =>
+  get<ApprovalPage>('/approvals' + query({ status, target, limit }), signal)
+
+export const approval = (id: string, signal?: AbortSignal) => get<Approval>('/approvals/' + encodeURIComponent(id), signal)
+
+export async function review(id: string, decision: 'approve' | 'deny', reason: string): Promise<Approval> {
+  const response = await request('POST', '/approvals/' + encodeURIComponent(id) + '/reviews', { decision, reason })
+  return (await response.json()) as Approval
+}
 
 export const exportLink = (id: string, format: string) => base + at(id) + '/export' + query({ format })
 

@@ -4,6 +4,63 @@ export interface Me {
   name: string
   kind: 'user' | 'agent'
   groups?: string[] | null
+  admin?: boolean
+}
+
+export interface Approval {
+  id: string
+  status: 'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'used'
+  principal: string
+  principal_kind: string
+  groups?: string[] | null
+  run: string
+  run_agent: string
+  starter: string
+  target: string
+  protocol: string
+  database: string
+  client_address: string
+  session: string
+  command: number
+  command_kind: string
+  text: string
+  parameters?: Value[] | null
+  sql: SqlFacts | null
+  digest: string
+  revision: string
+  reasons?: { policy: string; message: string }[] | null
+  need?: ApprovalRule[] | null
+  missing?: string[] | null
+  reviews?: { by: string; decision: string; reason: string; at: string }[] | null
+  similar: { approved: number; denied: number }
+  requested: string
+  expires: string
+  decided: string | null
+  used: string | null
+  by?: string[] | null
+  reason: string
+  may_review: boolean
+  why_not: string
+}
+
+export interface ApprovalRule {
+  policy: string
+  message: string
+  any?: Reviewers[] | null
+  all?: Reviewers[] | null
+  reason_required: boolean
+  automatic: boolean
+  satisfied: boolean
+}
+
+export interface Reviewers {
+  groups?: string[] | null
+  count: number
+}
+
+export interface ApprovalPage {
+  approvals: Approval[] | null
+  more: boolean
 }
 
 export interface Session {

@@ -9,6 +9,9 @@ test.each([
   ['/sessions/%zz', { page: 'session', id: '%zz' }],
   ['/sessions/', { page: 'unknown' }],
   ['/sessions/a/b', { page: 'unknown' }],
+  ['/approvals', { page: 'approvals', id: '' }],
+  ['/approvals/a-1', { page: 'approvals', id: 'a-1' }],
+  ['/approvals/a/b', { page: 'unknown' }],
 ])('route of %s', (path, want) => expect(routeOf(path)).toEqual(want))
 
 test.each([

@@ -2,6 +2,7 @@ export type Route =
   | { page: 'sessions' }
   | { page: 'search' }
   | { page: 'session'; id: string }
+  | { page: 'approvals'; id: string } // empty: the list alone
   | { page: 'signin' }
   | { page: 'unknown' }
 
@@ -9,8 +10,10 @@ export function routeOf(pathname: string): Route {
   if (pathname === '/') return { page: 'sessions' }
   if (pathname === '/search') return { page: 'search' }
   if (pathname === '/signin') return { page: 'signin' }
-  const session = /^\/sessions\/([^/]+)$/.exec(pathname)
-  if (session?.[1]) return { page: 'session', id: decode(session[1]) }
+  const [, place, name, ...more] = pathname.split('/')
+  if (more.length > 0 || name === '') return { page: 'unknown' }
+  if (place === 'sessions' && name) return { page: 'session', id: decode(name) }
+  if (place === 'approvals') return { page: 'approvals', id: decode(name ?? '') }
   return { page: 'unknown' }
 }
 

@@ -1,0 +1,15 @@
+import type { Route } from './routes'
+
+// Place is one entry of the navigation.
+export interface Place {
+  name: string
+  href: string
+  pages: Route['page'][]
+  admin?: boolean // for administrators alone
+}
+
+export const places: Place[] = [
+  { name: 'Sessions', href: '/', pages: ['sessions', 'session'] },
+  { name: 'Search', href: '/search', pages: ['search'] },
+  { name: 'Approvals', href: '/approvals', pages: ['approvals'] },
+]
