@@ -67,7 +67,9 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 			return nil, err
 		}
 	default:
-		return nil, nil
+		if !e.person(c) {
+			return nil, nil
+		}
 	}
 	e.data.Actor = by
 	e.data.Message = fmt.Sprintf("%s: %s %s %s", c.GetBy(), e.class.activityName, e.data.Entity.Type, e.about)
@@ -88,7 +90,7 @@ func (e *event) of(session string, opened func(string) (*schemas.Opened, error))
 
 func (e *event) tokenCreated(t *schemas.TokenCreated) {
 	e.entity("identity", "token_created", classCreate, ocsfEntity{Type: "token", UID: t.GetId(), Name: t.GetPrincipal().GetName()})
-	e.data.Unmapped = &unmapped{Principal: user(t.GetPrincipal()), Run: t.GetRun().GetId(), Targets: t.GetTargets(), Protocols: t.GetProtocols()}
+	e.data.Unmapped = &unmapped{Principal: user(t.GetPrincipal()), Run: t.GetRun().GetId(), Targets: t.GetTargets(), Protocols: t.GetProtocols(), Provider: t.GetProvider(), Method: t.GetMethod()}
 	if t.GetExpires() != 0 {
 		expires := nanos(t.GetExpires())
 		e.data.Unmapped.Expires = &expires
@@ -105,7 +107,7 @@ func (e *event) signIn(s *schemas.SignIn) {
 	}
 	d.User, d.SrcEndpoint, d.Service = user(s.GetPrincipal()), endpoint(s.GetAddress()), &ocsfEntity{Name: "sallyport"}
 	d.Message = fmt.Sprintf("%s %s", s.GetPrincipal().GetName(), word)
-	d.Unmapped = &unmapped{Protocol: s.GetProtocol()}
+	d.Unmapped = &unmapped{Protocol: s.GetProtocol(), Provider: s.GetProvider(), Method: s.GetMethod()}
 	if s.GetTarget() != "" {
 		d.DstEndpoint = &ocsfEndpoint{Name: s.GetTarget(), SvcName: s.GetProtocol()}
 	}

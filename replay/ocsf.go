@@ -124,6 +124,8 @@ type unmapped struct {
 	Targets        []string          `json:"targets,omitempty"`
 	Protocols      []string          `json:"protocols,omitempty"`
 	Principal      *ocsfUser         `json:"principal,omitempty"`
+	Provider       string            `json:"provider,omitempty"`        // of identities
+	Method         string            `json:"method,omitempty"`          // of a sign-in
 	DecidedBy      []string          `json:"decided_by,omitempty"`      // of an approval: who it is down to
 	Decision       string            `json:"decision,omitempty"`        // of a review: approve, deny
 	Starter        string            `json:"starter,omitempty"`         // who started the agent

@@ -40,6 +40,10 @@ type Control struct {
 	//	*Control_KeyAdded
 	//	*Control_KeyRemoved
 	//	*Control_CertificateIssued
+	//	*Control_UserPut
+	//	*Control_UserRemoved
+	//	*Control_PasskeyPut
+	//	*Control_PasskeyRemoved
 	//	*Control_ApprovalRequested
 	//	*Control_ApprovalReviewed
 	//	*Control_ApprovalDecided
@@ -210,6 +214,42 @@ func (x *Control) GetCertificateIssued() *CertificateIssued {
 	return nil
 }
 
+func (x *Control) GetUserPut() *UserPut {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_UserPut); ok {
+			return x.UserPut
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetUserRemoved() *UserRemoved {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_UserRemoved); ok {
+			return x.UserRemoved
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetPasskeyPut() *PasskeyPut {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_PasskeyPut); ok {
+			return x.PasskeyPut
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetPasskeyRemoved() *PasskeyRemoved {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_PasskeyRemoved); ok {
+			return x.PasskeyRemoved
+		}
+	}
+	return nil
+}
+
 func (x *Control) GetApprovalRequested() *ApprovalRequested {
 	if x != nil {
 		if x, ok := x.Kind.(*Control_ApprovalRequested); ok {
@@ -330,6 +370,22 @@ type Control_CertificateIssued struct {
 	CertificateIssued *CertificateIssued `protobuf:"bytes,36,opt,name=certificate_issued,json=certificateIssued,proto3,oneof"`
 }
 
+type Control_UserPut struct {
+	UserPut *UserPut `protobuf:"bytes,18,opt,name=user_put,json=userPut,proto3,oneof"`
+}
+
+type Control_UserRemoved struct {
+	UserRemoved *UserRemoved `protobuf:"bytes,19,opt,name=user_removed,json=userRemoved,proto3,oneof"`
+}
+
+type Control_PasskeyPut struct {
+	PasskeyPut *PasskeyPut `protobuf:"bytes,20,opt,name=passkey_put,json=passkeyPut,proto3,oneof"`
+}
+
+type Control_PasskeyRemoved struct {
+	PasskeyRemoved *PasskeyRemoved `protobuf:"bytes,21,opt,name=passkey_removed,json=passkeyRemoved,proto3,oneof"`
+}
+
 type Control_ApprovalRequested struct {
 	ApprovalRequested *ApprovalRequested `protobuf:"bytes,40,opt,name=approval_requested,json=approvalRequested,proto3,oneof"`
 }
@@ -383,6 +439,14 @@ func (*Control_KeyAdded) isControl_Kind() {}
 func (*Control_KeyRemoved) isControl_Kind() {}
 
 func (*Control_CertificateIssued) isControl_Kind() {}
+
+func (*Control_UserPut) isControl_Kind() {}
+
+func (*Control_UserRemoved) isControl_Kind() {}
+
+func (*Control_PasskeyPut) isControl_Kind() {}
+
+func (*Control_PasskeyRemoved) isControl_Kind() {}
 
 func (*Control_ApprovalRequested) isControl_Kind() {}
 
@@ -589,12 +653,15 @@ type TokenCreated struct {
 	Verifier      *ScramVerifier         `protobuf:"bytes,3,opt,name=verifier,proto3" json:"verifier,omitempty"` // SCRAM-SHA-256; salt and iterations are the same for all tokens of a principal
 	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`  // nanoseconds since 1970
 	Run           *Run                   `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`
-	Targets       []string               `protobuf:"bytes,6,rep,name=targets,proto3" json:"targets,omitempty"`      // empty: every target that roles allow
-	Lookup        []byte                 `protobuf:"bytes,7,opt,name=lookup,proto3" json:"lookup,omitempty"`        // SHA-256 of the token, for bearers
-	Protocols     []string               `protobuf:"bytes,8,rep,name=protocols,proto3" json:"protocols,omitempty"`  // empty: all
-	Ancestors     []string               `protobuf:"bytes,60,rep,name=ancestors,proto3" json:"ancestors,omitempty"` // tokens that it was made with, the first of the line first: it is taken back with each of them
-	Serial        string                 `protobuf:"bytes,61,opt,name=serial,proto3" json:"serial,omitempty"`       // non-empty: a client certificate of the gateway's CA, and lookup is its own
-	Starter       string                 `protobuf:"bytes,62,opt,name=starter,proto3" json:"starter,omitempty"`     // person who made the first token of that line; empty: whoever made this one
+	Targets       []string               `protobuf:"bytes,6,rep,name=targets,proto3" json:"targets,omitempty"`                        // empty: every target that roles allow
+	Lookup        []byte                 `protobuf:"bytes,7,opt,name=lookup,proto3" json:"lookup,omitempty"`                          // SHA-256 of the token, for bearers
+	Protocols     []string               `protobuf:"bytes,8,rep,name=protocols,proto3" json:"protocols,omitempty"`                    // empty: all
+	Ancestors     []string               `protobuf:"bytes,60,rep,name=ancestors,proto3" json:"ancestors,omitempty"`                   // tokens that it was made with, the first of the line first: it is taken back with each of them
+	Serial        string                 `protobuf:"bytes,61,opt,name=serial,proto3" json:"serial,omitempty"`                         // non-empty: a client certificate of the gateway's CA, and lookup is its own
+	Starter       string                 `protobuf:"bytes,62,opt,name=starter,proto3" json:"starter,omitempty"`                       // person who made the first token of that line; empty: whoever made this one
+	Provider      string                 `protobuf:"bytes,50,opt,name=provider,proto3" json:"provider,omitempty"`                     // who said who it is: a configured provider's name, "local"; empty: an administrator
+	Method        string                 `protobuf:"bytes,51,opt,name=method,proto3" json:"method,omitempty"`                         // how: oidc, saml, password, passkey, workload, login
+	SteppedUp     int64                  `protobuf:"varint,52,opt,name=stepped_up,json=steppedUp,proto3" json:"stepped_up,omitempty"` // nanoseconds since 1970: when its holder last proved a passkey; 0: did not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -704,6 +771,27 @@ func (x *TokenCreated) GetStarter() string {
 		return x.Starter
 	}
 	return ""
+}
+
+func (x *TokenCreated) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *TokenCreated) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *TokenCreated) GetSteppedUp() int64 {
+	if x != nil {
+		return x.SteppedUp
+	}
+	return 0
 }
 
 type TokenRevoked struct {
@@ -964,6 +1052,8 @@ type SignIn struct {
 	Succeeded     bool                   `protobuf:"varint,4,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
 	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"` // failed: why, as the operator may read it
 	Target        string                 `protobuf:"bytes,6,opt,name=target,proto3" json:"target,omitempty"`
+	Provider      string                 `protobuf:"bytes,50,opt,name=provider,proto3" json:"provider,omitempty"` // of identities: as TokenCreated has it
+	Method        string                 `protobuf:"bytes,51,opt,name=method,proto3" json:"method,omitempty"`     // as TokenCreated has it, or token, code, step_up, refresh
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1040,6 +1130,278 @@ func (x *SignIn) GetTarget() string {
 	return ""
 }
 
+func (x *SignIn) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *SignIn) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// UserPut is a user of the local provider as it is from now on.
+type UserPut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Groups        []string               `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	Password      string                 `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"` // argon2id in PHC form, of the password under the gateway's own key; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserPut) Reset() {
+	*x = UserPut{}
+	mi := &file_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserPut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserPut) ProtoMessage() {}
+
+func (x *UserPut) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserPut.ProtoReflect.Descriptor instead.
+func (*UserPut) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UserPut) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserPut) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *UserPut) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+type UserRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserRemoved) Reset() {
+	*x = UserRemoved{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserRemoved) ProtoMessage() {}
+
+func (x *UserRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserRemoved.ProtoReflect.Descriptor instead.
+func (*UserRemoved) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UserRemoved) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// PasskeyPut is a WebAuthn credential as it is from now on: enrolled, or used again.
+type PasskeyPut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                // credential id
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                            // principal
+	Label         string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`                          // what its owner calls it
+	PublicKey     []byte                 `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // COSE key, RFC 9052
+	SignCount     uint32                 `protobuf:"varint,5,opt,name=sign_count,json=signCount,proto3" json:"sign_count,omitempty"`
+	Flags         uint32                 `protobuf:"varint,6,opt,name=flags,proto3" json:"flags,omitempty"` // authenticator flags: WebAuthn section 6.1
+	Aaguid        []byte                 `protobuf:"bytes,7,opt,name=aaguid,proto3" json:"aaguid,omitempty"`
+	Transports    []string               `protobuf:"bytes,8,rep,name=transports,proto3" json:"transports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PasskeyPut) Reset() {
+	*x = PasskeyPut{}
+	mi := &file_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PasskeyPut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PasskeyPut) ProtoMessage() {}
+
+func (x *PasskeyPut) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PasskeyPut.ProtoReflect.Descriptor instead.
+func (*PasskeyPut) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PasskeyPut) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *PasskeyPut) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *PasskeyPut) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *PasskeyPut) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *PasskeyPut) GetSignCount() uint32 {
+	if x != nil {
+		return x.SignCount
+	}
+	return 0
+}
+
+func (x *PasskeyPut) GetFlags() uint32 {
+	if x != nil {
+		return x.Flags
+	}
+	return 0
+}
+
+func (x *PasskeyPut) GetAaguid() []byte {
+	if x != nil {
+		return x.Aaguid
+	}
+	return nil
+}
+
+func (x *PasskeyPut) GetTransports() []string {
+	if x != nil {
+		return x.Transports
+	}
+	return nil
+}
+
+type PasskeyRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PasskeyRemoved) Reset() {
+	*x = PasskeyRemoved{}
+	mi := &file_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PasskeyRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PasskeyRemoved) ProtoMessage() {}
+
+func (x *PasskeyRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PasskeyRemoved.ProtoReflect.Descriptor instead.
+func (*PasskeyRemoved) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PasskeyRemoved) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *PasskeyRemoved) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
 // Viewed says that somebody read a recording.
 type Viewed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1051,7 +1413,7 @@ type Viewed struct {
 
 func (x *Viewed) Reset() {
 	*x = Viewed{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1425,7 @@ func (x *Viewed) String() string {
 func (*Viewed) ProtoMessage() {}
 
 func (x *Viewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1438,7 @@ func (x *Viewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Viewed.ProtoReflect.Descriptor instead.
 func (*Viewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Viewed) GetSession() string {
@@ -1103,7 +1465,7 @@ type Killed struct {
 
 func (x *Killed) Reset() {
 	*x = Killed{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1477,7 @@ func (x *Killed) String() string {
 func (*Killed) ProtoMessage() {}
 
 func (x *Killed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1490,7 @@ func (x *Killed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Killed.ProtoReflect.Descriptor instead.
 func (*Killed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Killed) GetSession() string {
@@ -1158,7 +1520,7 @@ type Steered struct {
 
 func (x *Steered) Reset() {
 	*x = Steered{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1532,7 @@ func (x *Steered) String() string {
 func (*Steered) ProtoMessage() {}
 
 func (x *Steered) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1545,7 @@ func (x *Steered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Steered.ProtoReflect.Descriptor instead.
 func (*Steered) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Steered) GetSession() string {
@@ -1220,7 +1582,7 @@ type Annotated struct {
 
 func (x *Annotated) Reset() {
 	*x = Annotated{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1594,7 @@ func (x *Annotated) String() string {
 func (*Annotated) ProtoMessage() {}
 
 func (x *Annotated) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1607,7 @@ func (x *Annotated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annotated.ProtoReflect.Descriptor instead.
 func (*Annotated) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Annotated) GetSession() string {
@@ -1287,7 +1649,7 @@ type AnnotationRemoved struct {
 
 func (x *AnnotationRemoved) Reset() {
 	*x = AnnotationRemoved{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1661,7 @@ func (x *AnnotationRemoved) String() string {
 func (*AnnotationRemoved) ProtoMessage() {}
 
 func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1674,7 @@ func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotationRemoved.ProtoReflect.Descriptor instead.
 func (*AnnotationRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AnnotationRemoved) GetSession() string {
@@ -1344,7 +1706,7 @@ type RunOpened struct {
 
 func (x *RunOpened) Reset() {
 	*x = RunOpened{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1718,7 @@ func (x *RunOpened) String() string {
 func (*RunOpened) ProtoMessage() {}
 
 func (x *RunOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1731,7 @@ func (x *RunOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpened.ProtoReflect.Descriptor instead.
 func (*RunOpened) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunOpened) GetRun() *Run {
@@ -1429,7 +1791,7 @@ type ApprovalRef struct {
 
 func (x *ApprovalRef) Reset() {
 	*x = ApprovalRef{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1803,7 @@ func (x *ApprovalRef) String() string {
 func (*ApprovalRef) ProtoMessage() {}
 
 func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1816,7 @@ func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
 func (*ApprovalRef) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApprovalRef) GetId() string {
@@ -1504,7 +1866,7 @@ type ApprovalRequested struct {
 
 func (x *ApprovalRequested) Reset() {
 	*x = ApprovalRequested{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1878,7 @@ func (x *ApprovalRequested) String() string {
 func (*ApprovalRequested) ProtoMessage() {}
 
 func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1891,7 @@ func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
 func (*ApprovalRequested) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApprovalRequested) GetRequest() *ApprovalRef {
@@ -1569,7 +1931,7 @@ type ApprovalReviewed struct {
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1943,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1956,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -1658,7 +2020,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +2032,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +2045,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -1718,7 +2080,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +2092,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +2105,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{20}
+	return file_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -1776,7 +2138,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +2150,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +2163,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{21}
+	return file_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -1858,7 +2220,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +2232,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +2245,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -1905,8 +2267,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xba\n" +
-	"\n" +
+	"asks.proto\x1a\rentries.proto\"\xb4\f\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -1924,7 +2285,12 @@ const file_control_proto_rawDesc = "" +
 	"\tkey_added\x18\" \x01(\v2\x16.sallyport.v1.KeyAddedH\x00R\bkeyAdded\x12;\n" +
 	"\vkey_removed\x18# \x01(\v2\x18.sallyport.v1.KeyRemovedH\x00R\n" +
 	"keyRemoved\x12P\n" +
-	"\x12certificate_issued\x18$ \x01(\v2\x1f.sallyport.v1.CertificateIssuedH\x00R\x11certificateIssued\x12P\n" +
+	"\x12certificate_issued\x18$ \x01(\v2\x1f.sallyport.v1.CertificateIssuedH\x00R\x11certificateIssued\x122\n" +
+	"\buser_put\x18\x12 \x01(\v2\x15.sallyport.v1.UserPutH\x00R\auserPut\x12>\n" +
+	"\fuser_removed\x18\x13 \x01(\v2\x19.sallyport.v1.UserRemovedH\x00R\vuserRemoved\x12;\n" +
+	"\vpasskey_put\x18\x14 \x01(\v2\x18.sallyport.v1.PasskeyPutH\x00R\n" +
+	"passkeyPut\x12G\n" +
+	"\x0fpasskey_removed\x18\x15 \x01(\v2\x1c.sallyport.v1.PasskeyRemovedH\x00R\x0epasskeyRemoved\x12P\n" +
 	"\x12approval_requested\x18( \x01(\v2\x1f.sallyport.v1.ApprovalRequestedH\x00R\x11approvalRequested\x12M\n" +
 	"\x11approval_reviewed\x18) \x01(\v2\x1e.sallyport.v1.ApprovalReviewedH\x00R\x10approvalReviewed\x12J\n" +
 	"\x10approval_decided\x18* \x01(\v2\x1d.sallyport.v1.ApprovalDecidedH\x00R\x0fapprovalDecided\x12P\n" +
@@ -1949,7 +2315,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"stored_key\x18\x03 \x01(\fR\tstoredKey\x12\x1d\n" +
 	"\n" +
-	"server_key\x18\x04 \x01(\fR\tserverKey\"\xed\x02\n" +
+	"server_key\x18\x04 \x01(\fR\tserverKey\"\xc0\x03\n" +
 	"\fTokenCreated\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x127\n" +
@@ -1961,7 +2327,11 @@ const file_control_proto_rawDesc = "" +
 	"\tprotocols\x18\b \x03(\tR\tprotocols\x12\x1c\n" +
 	"\tancestors\x18< \x03(\tR\tancestors\x12\x16\n" +
 	"\x06serial\x18= \x01(\tR\x06serial\x12\x18\n" +
-	"\astarter\x18> \x01(\tR\astarter\"\x1e\n" +
+	"\astarter\x18> \x01(\tR\astarter\x12\x1a\n" +
+	"\bprovider\x182 \x01(\tR\bprovider\x12\x16\n" +
+	"\x06method\x183 \x01(\tR\x06method\x12\x1d\n" +
+	"\n" +
+	"stepped_up\x184 \x01(\x03R\tsteppedUp\"\x1e\n" +
 	"\fTokenRevoked\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xd6\x01\n" +
 	"\bKeyAdded\x12\x0e\n" +
@@ -1979,14 +2349,39 @@ const file_control_proto_rawDesc = "" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12\x16\n" +
 	"\x06serial\x18\x02 \x01(\x04R\x06serial\x12 \n" +
 	"\vfingerprint\x18\x03 \x01(\tR\vfingerprint\x12\x18\n" +
-	"\aexpires\x18\x04 \x01(\x03R\aexpires\"\xc3\x01\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\"\xf7\x01\n" +
 	"\x06SignIn\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x1c\n" +
 	"\tsucceeded\x18\x04 \x01(\bR\tsucceeded\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06target\x18\x06 \x01(\tR\x06target\"4\n" +
+	"\x06target\x18\x06 \x01(\tR\x06target\x12\x1a\n" +
+	"\bprovider\x182 \x01(\tR\bprovider\x12\x16\n" +
+	"\x06method\x183 \x01(\tR\x06method\"Q\n" +
+	"\aUserPut\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1a\n" +
+	"\bpassword\x18\x03 \x01(\tR\bpassword\"!\n" +
+	"\vUserRemoved\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xd2\x01\n" +
+	"\n" +
+	"PasskeyPut\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x04 \x01(\fR\tpublicKey\x12\x1d\n" +
+	"\n" +
+	"sign_count\x18\x05 \x01(\rR\tsignCount\x12\x14\n" +
+	"\x05flags\x18\x06 \x01(\rR\x05flags\x12\x16\n" +
+	"\x06aaguid\x18\a \x01(\fR\x06aaguid\x12\x1e\n" +
+	"\n" +
+	"transports\x18\b \x03(\tR\n" +
+	"transports\"4\n" +
+	"\x0ePasskeyRemoved\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"4\n" +
 	"\x06Viewed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03how\x18\x02 \x01(\tR\x03how\":\n" +
@@ -2065,7 +2460,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -2077,24 +2472,28 @@ var file_control_proto_goTypes = []any{
 	(*KeyRemoved)(nil),        // 7: sallyport.v1.KeyRemoved
 	(*CertificateIssued)(nil), // 8: sallyport.v1.CertificateIssued
 	(*SignIn)(nil),            // 9: sallyport.v1.SignIn
-	(*Viewed)(nil),            // 10: sallyport.v1.Viewed
-	(*Killed)(nil),            // 11: sallyport.v1.Killed
-	(*Steered)(nil),           // 12: sallyport.v1.Steered
-	(*Annotated)(nil),         // 13: sallyport.v1.Annotated
-	(*AnnotationRemoved)(nil), // 14: sallyport.v1.AnnotationRemoved
-	(*RunOpened)(nil),         // 15: sallyport.v1.RunOpened
-	(*ApprovalRef)(nil),       // 16: sallyport.v1.ApprovalRef
-	(*ApprovalRequested)(nil), // 17: sallyport.v1.ApprovalRequested
-	(*ApprovalReviewed)(nil),  // 18: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 19: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 20: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 21: sallyport.v1.ApprovalUsed
-	(*Projected)(nil),         // 22: sallyport.v1.Projected
-	nil,                       // 23: sallyport.v1.RunOpened.AttributesEntry
-	(*Principal)(nil),         // 24: sallyport.v1.Principal
-	(*Run)(nil),               // 25: sallyport.v1.Run
-	(*MaskCount)(nil),         // 26: sallyport.v1.MaskCount
-	(*ApprovalAsk)(nil),       // 27: sallyport.v1.ApprovalAsk
+	(*UserPut)(nil),           // 10: sallyport.v1.UserPut
+	(*UserRemoved)(nil),       // 11: sallyport.v1.UserRemoved
+	(*PasskeyPut)(nil),        // 12: sallyport.v1.PasskeyPut
+	(*PasskeyRemoved)(nil),    // 13: sallyport.v1.PasskeyRemoved
+	(*Viewed)(nil),            // 14: sallyport.v1.Viewed
+	(*Killed)(nil),            // 15: sallyport.v1.Killed
+	(*Steered)(nil),           // 16: sallyport.v1.Steered
+	(*Annotated)(nil),         // 17: sallyport.v1.Annotated
+	(*AnnotationRemoved)(nil), // 18: sallyport.v1.AnnotationRemoved
+	(*RunOpened)(nil),         // 19: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 20: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 21: sallyport.v1.ApprovalRequested
+	(*ApprovalReviewed)(nil),  // 22: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 23: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 24: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 25: sallyport.v1.ApprovalUsed
+	(*Projected)(nil),         // 26: sallyport.v1.Projected
+	nil,                       // 27: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 28: sallyport.v1.Principal
+	(*Run)(nil),               // 29: sallyport.v1.Run
+	(*MaskCount)(nil),         // 30: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 31: sallyport.v1.ApprovalAsk
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -2102,45 +2501,49 @@ var file_control_proto_depIdxs = []int32{
 	4,  // 2: sallyport.v1.Control.token_created:type_name -> sallyport.v1.TokenCreated
 	5,  // 3: sallyport.v1.Control.token_revoked:type_name -> sallyport.v1.TokenRevoked
 	9,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
-	10, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
-	11, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
-	15, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
+	14, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
+	15, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
+	19, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
 	6,  // 8: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
 	7,  // 9: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
 	8,  // 10: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
-	17, // 11: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	18, // 12: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	19, // 13: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	20, // 14: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	21, // 15: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
-	12, // 16: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
-	13, // 17: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
-	14, // 18: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	24, // 19: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 20: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	25, // 21: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	24, // 22: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	25, // 23: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	24, // 24: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	24, // 25: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	25, // 26: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	23, // 27: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
-	24, // 28: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
-	26, // 29: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
-	16, // 30: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	27, // 31: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	16, // 32: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	24, // 33: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	25, // 34: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	16, // 35: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	16, // 36: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	16, // 37: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	0,  // 38: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	10, // 11: sallyport.v1.Control.user_put:type_name -> sallyport.v1.UserPut
+	11, // 12: sallyport.v1.Control.user_removed:type_name -> sallyport.v1.UserRemoved
+	12, // 13: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
+	13, // 14: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
+	21, // 15: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	22, // 16: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	23, // 17: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	24, // 18: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	25, // 19: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	16, // 20: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
+	17, // 21: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
+	18, // 22: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
+	28, // 23: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 24: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	29, // 25: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	28, // 26: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	29, // 27: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	28, // 28: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	28, // 29: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	29, // 30: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	27, // 31: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	28, // 32: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	30, // 33: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	20, // 34: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	31, // 35: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	20, // 36: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	28, // 37: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	29, // 38: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	20, // 39: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	20, // 40: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	20, // 41: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	0,  // 42: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -2162,6 +2565,10 @@ func file_control_proto_init() {
 		(*Control_KeyAdded)(nil),
 		(*Control_KeyRemoved)(nil),
 		(*Control_CertificateIssued)(nil),
+		(*Control_UserPut)(nil),
+		(*Control_UserRemoved)(nil),
+		(*Control_PasskeyPut)(nil),
+		(*Control_PasskeyRemoved)(nil),
 		(*Control_ApprovalRequested)(nil),
 		(*Control_ApprovalReviewed)(nil),
 		(*Control_ApprovalDecided)(nil),
@@ -2177,7 +2584,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -25,6 +25,10 @@
 //	identity.sign_in_failed    3002 Authentication, Logon       SignIn
 //	identity.token_created     3004 Entity Management, Create   TokenCreated
 //	identity.token_revoked     3004 Entity Management, Delete   TokenRevoked
+//	identity.user_changed      3004 Entity Management, Other    UserPut
+//	identity.user_removed      3004 Entity Management, Delete   UserRemoved
+//	identity.passkey_changed   3004 Entity Management, Other    PasskeyPut
+//	identity.passkey_removed   3004 Entity Management, Delete   PasskeyRemoved
 //	resource.applied           3004 Entity Management, Other    ResourceApplied
 //	resource.deleted           3004 Entity Management, Delete   ResourceDeleted
 //	approval.requested         3004 Entity Management, Create   ApprovalRequested

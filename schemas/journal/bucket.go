@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -28,6 +29,12 @@ type Item struct {
 
 // Bucket opens, and if need be creates, a bucket.
 func (l *Log) Bucket(ctx context.Context, name string) (*Bucket, error) {
+	return l.Passing(ctx, name, 0)
+}
+
+// Passing opens, and if need be creates, a bucket whose items go once they are older than keep; 0:
+// they stay. It is for what is no fact and is soon over, such as a sign-in that is under way.
+func (l *Log) Passing(ctx context.Context, name string, keep time.Duration) (*Bucket, error) {
 	if name == leaseBucket {
 		return nil, fmt.Errorf("open bucket %s: the name is the log's own", name)
 	}
@@ -38,7 +45,7 @@ func (l *Log) Bucket(ctx context.Context, name string) (*Bucket, error) {
 		return b, nil
 	}
 	kv, err := l.read.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: name, History: 1, Storage: jetstream.FileStorage, Replicas: l.config.Replicas,
+		Bucket: name, History: 1, Storage: jetstream.FileStorage, Replicas: l.config.Replicas, TTL: keep,
 	})
 	if errors.Is(err, jetstream.ErrBucketExists) {
 		kv, err = l.read.js.KeyValue(ctx, name)

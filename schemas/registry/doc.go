@@ -1,6 +1,7 @@
-// Package registry keeps what is declared (targets, roles, policies, masks) and which tokens are
-// live. Each change is first a control fact; the buckets `resources` and `identity` are
-// projections of CONTROL, and a [Snapshot] in memory follows the buckets.
+// Package registry keeps what is declared (targets, roles, policies, masks), which tokens are live,
+// who the local provider's users are and which passkeys there are. Each change is first a control
+// fact; the buckets `resources` and `identity` are projections of CONTROL, and a [Snapshot] in
+// memory follows the buckets.
 //
 //	apply, token create        CONTROL            project            buckets           Snapshot
 //	   | Append(control fact) ---->|                 |                  |                 |

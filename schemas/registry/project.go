@@ -78,6 +78,9 @@ func projected(m journal.Message) (string, *schemas.Projected, error) {
 	case *schemas.Control_TokenRevoked:
 		return schemas.Token(k.TokenRevoked.Id), p, nil
 	}
+	if person := personKey(p.Fact); person != "" {
+		return person, p, nil
+	}
 	return "", nil, fmt.Errorf("CONTROL %d: a fact of type %T is not the registry's", m.Sequence, p.Fact.Kind)
 }
 

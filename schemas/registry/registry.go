@@ -39,6 +39,7 @@ type Registry struct {
 	rs        map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
 	makers    map[schemas.TokenID]string
+	people    people
 	positions map[string]uint64 // by bucket: CONTROL up to here is in the snapshot
 	goals     map[string]uint64 // by bucket: CONTROL up to here was there when the projector caught up
 	changed   chan struct{}     // closed and replaced at every change
@@ -54,6 +55,7 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 		positions: make(map[string]uint64),
 		goals:     make(map[string]uint64),
 		changed:   make(chan struct{}),
+		people:    newPeople(),
 		snapshot:  newSnapshot(nil, nil, nil),
 	}
 	r.resources = projection{area: schemas.AreaResource, name: bucketResources}
@@ -180,6 +182,9 @@ func place(c *schemas.Control) (schemas.Area, string, error) {
 	case *schemas.Control_TokenRevoked:
 		return schemas.AreaIdentity, k.TokenRevoked.Id, nil
 	}
+	if person := personKey(c); person != "" {
+		return schemas.AreaIdentity, person, nil
+	}
 	return "", "", fmt.Errorf("a control fact of type %T is not the registry's", c.Kind)
 }
 
@@ -218,6 +223,7 @@ func (r *Registry) take(name string, i journal.Item, set func(*schemas.Projected
 
 func (r *Registry) publish() {
 	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens), maps.Clone(r.makers))
+	r.snapshot.people = r.people.clone()
 	r.signal()
 }
 
@@ -248,6 +254,8 @@ func (r *Registry) setToken(p *schemas.Projected) error {
 	case *schemas.Control_TokenRevoked:
 		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
 		delete(r.makers, schemas.TokenID(kind.TokenRevoked.Id))
+	default:
+		r.people.set(p.GetFact())
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type Snapshot struct {
 	resources map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
 	makers    map[schemas.TokenID]string
+	people    people
 	byLookup  map[[sha256.Size]byte]*schemas.TokenCreated
 	byOwner   map[string][]*schemas.TokenCreated
 }
