@@ -1,7 +1,15 @@
 // Package login says who somebody is. It mints tokens, recognises them as bearers and as
-// passwords, and gives protocols what a SCRAM exchange needs. Identity providers are not built yet:
-// a token is the one way in. An administrator makes tokens for anybody, everybody else for themselves:
-// what is made with a token can do no more than it, lives no longer, and is taken back with it.
+// passwords, and gives protocols what a SCRAM exchange needs.
+//
+// Whoever vouches for somebody (an administrator, or a provider in one of the packages below), the
+// end is the same: a principal, and a token that is minted for it. An administrator makes tokens for
+// anybody, everybody else for themselves: what is made with a token can do no more than it, lives no
+// longer, and is taken back with it.
+//
+//	oidc     OpenID Connect, and the tokens of workloads
+//	local    the built-in provider: users and passwords
+//	once     what passes between the steps of a sign-in, for all replicas
+//	pace     how often it may be tried
 //
 // A token is a random secret of 160 bits, shown once. What is kept of it (a control fact, see
 // [Mint]) is its SHA-256, by which a bearer is found, and a SCRAM-SHA-256 verifier (RFC 5802,

@@ -33,6 +33,9 @@ type Spec struct {
 	Protocols []string              // empty: all
 	With      *schemas.TokenCreated // that it is made with; nil: an administrator makes it
 	Starter   string                // person who made With, or the first of its line; empty: not known
+	Provider  string                // who said who it is; empty: an administrator
+	Method    string                // how
+	SteppedUp time.Time             // when its holder last proved a passkey; zero: did not
 }
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -57,11 +60,15 @@ func Mint(s Spec, now time.Time) (secret string, fact *schemas.TokenCreated, err
 	id := schemas.NewID("t-")
 	principal := proto.CloneOf(s.Principal)
 	principal.TokenId = id
-	return secret, &schemas.TokenCreated{
+	fact = &schemas.TokenCreated{
 		Id: id, Principal: principal, Run: s.Run, Verifier: verifier, Lookup: sum[:],
 		Expires: now.Add(s.TTL).UnixNano(), Targets: s.Targets, Protocols: s.Protocols,
-		Ancestors: s.ancestors(), Starter: s.Starter,
-	}, nil
+		Ancestors: s.ancestors(), Starter: s.Starter, Provider: s.Provider, Method: s.Method,
+	}
+	if !s.SteppedUp.IsZero() {
+		fact.SteppedUp = s.SteppedUp.UnixNano()
+	}
+	return secret, fact, nil
 }
 
 // ancestors is the line of tokens that ends with With.
