@@ -6,7 +6,6 @@ package api
 import (
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"sallyport/ingress/login"
@@ -23,6 +22,7 @@ type Config struct {
 	Login     *login.Service
 	Access    *Access
 	Applier   Applier
+	Entrances Entrances
 	PublicURL string                      // of the web app, without a slash at its end
 	MaxTTL    time.Duration               // longest life of a token
 	Ready     func(r *http.Request) error // nil: the process serves
@@ -43,7 +43,7 @@ type API struct {
 	maxTTL    time.Duration
 	logger    *slog.Logger
 	now       func() time.Time
-	signInMu  sync.Mutex
+	in        Entrances
 }
 
 // New returns the handler of everything. mount adds the routes of other services to the mux that
@@ -51,18 +51,24 @@ type API struct {
 func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	a := &API{
 		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, applier: c.Applier,
-		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now,
+		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now, in: c.Entrances,
 	}
 	behind := http.NewServeMux()
 	mount(behind)
 	behind.HandleFunc("GET /api/v1/me", a.me)
 	behind.HandleFunc("POST /api/v1/signout", a.signOut)
+	behind.HandleFunc("POST /api/v1/identity/authorize", a.authorize)
+	behind.HandleFunc("GET /api/v1/identity/device/{code}", a.seeDevice)
+	behind.HandleFunc("POST /api/v1/identity/device/{code}", a.decideDevice)
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /api/v1/resources/{kind}":           a.listResources,
 		"GET /api/v1/resources/{kind}/{name}":    a.getResource,
 		"PUT /api/v1/resources/{kind}/{name}":    a.putResource,
 		"DELETE /api/v1/resources/{kind}/{name}": a.deleteResource,
 		"POST /api/v1/apply":                     a.apply,
+		"GET /api/v1/users":                      a.listUsers,
+		"POST /api/v1/users":                     a.putUser,
+		"DELETE /api/v1/users/{name}":            a.removeUser,
 	} {
 		behind.Handle(pattern, a.admin(handler))
 	}
@@ -74,7 +80,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 
 	front := http.NewServeMux()
 	front.Handle("/api/", a.authenticate(behind))
-	front.HandleFunc("POST /api/v1/signin", a.signIn)
+	a.mountEntrances(front)
 	front.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	front.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Ready(r); err != nil {
@@ -83,7 +89,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	})
 	front.Handle("GET /metrics", c.Metrics)
 	front.Handle("/", c.App)
-	return front
+	return a.hardened(front)
 }
 
 // admin lets administrators pass. The permission is asked for on the target "", which only a role

@@ -10,11 +10,8 @@ import (
 	"sallyport/schemas/problem"
 )
 
-// Cookie and header names of browser sessions.
-const (
-	cookieName = "sallyport_session"
-	csrfHeader = "X-Sallyport"
-)
+// csrfHeader is set by the app on whatever changes something; another site's page cannot set it.
+const csrfHeader = "X-Sallyport"
 
 // What a token may be used for, besides the protocols.
 const (
@@ -72,14 +69,14 @@ func (a *API) identify(r *http.Request) (*Identity, error) {
 	if secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return a.identity(secret, protocolAPI)
 	}
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
+	cookie := a.cookie(r, cookieSession)
+	if cookie == "" {
 		return nil, &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "not signed in"}
 	}
 	if err := sameSite(r); err != nil {
 		return nil, err
 	}
-	return a.identity(cookie.Value, protocolWeb)
+	return a.identity(cookie, protocolWeb)
 }
 
 func (a *API) identity(secret, protocol string) (*Identity, error) {
@@ -97,7 +94,7 @@ func sameSite(r *http.Request) error {
 	if !safe && subtle.ConstantTimeCompare([]byte(r.Header.Get(csrfHeader)), []byte("1")) != 1 {
 		return &schemas.Error{Code: schemas.CodeForbidden, Message: "the header " + csrfHeader + " is missing"}
 	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+	if foreign(r) {
 		return &schemas.Error{Code: schemas.CodeForbidden, Message: "requests from other sites are refused"}
 	}
 	return nil

@@ -3,80 +3,70 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
-	"sallyport/ingress/login"
+	"sallyport/ingress/login/once"
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/problem"
 )
-
-// browserLife is how long a browser session lasts at most; it never outlives the token that began it.
-const browserLife = 12 * time.Hour
 
 // signIn trades a token, or a one-time code, for a browser session. A code is used up.
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Token string `json:"token"`
 	}
-	if err := decode(w, r, &in); err != nil {
-		problem.Write(w, r, a.logger, err)
-		return
+	err := fromApp(r)
+	if err == nil {
+		err = decode(w, r, &in)
 	}
-	secret, life, err := a.beginBrowser(r, in.Token)
+	if err == nil {
+		err = a.byToken(w, r, in.Token)
+	}
 	if err != nil {
 		problem.Write(w, r, a.logger, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: secret, Path: "/", MaxAge: int(life.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
-	})
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (a *API) beginBrowser(r *http.Request, secret string) (string, time.Duration, error) {
-	a.signInMu.Lock() // so that a code serves once
-	defer a.signInMu.Unlock()
+func (a *API) byToken(w http.ResponseWriter, r *http.Request, secret string) error {
+	method := methodToken
 	t, err := a.login.Bearer(secret, protocolWeb)
-	once := err != nil
-	if once {
-		if t, err = a.login.Bearer(secret, protocolSignIn); err != nil {
-			return "", 0, a.signInFailed(r, err)
-		}
-	}
-	life := browserLife
-	if !once {
-		life = min(life, time.Unix(0, t.Expires).Sub(a.now()))
-	}
-	cookie, fact, err := login.Mint(login.Spec{
-		Principal: t.Principal, Run: t.Run, Targets: t.Targets, TTL: life, Protocols: []string{protocolWeb},
-		With: t, Starter: a.starter(t),
-	}, a.now())
 	if err != nil {
-		return "", 0, err
-	}
-	by := t.Principal.Name
-	if once {
-		if err := a.registry.Append(r.Context(), &schemas.Control{By: by, Kind: &schemas.Control_TokenRevoked{
-			TokenRevoked: &schemas.TokenRevoked{Id: t.Id},
-		}}); err != nil {
-			return "", 0, unavailable(err)
+		method = methodCode
+		if t, err = a.login.Bearer(secret, protocolSignIn); err != nil {
+			return a.turnedAway(r, "", "", methodToken, err)
 		}
 	}
-	if err := a.registry.Append(r.Context(), &schemas.Control{By: by, Kind: &schemas.Control_TokenCreated{TokenCreated: fact}}); err != nil {
-		return "", 0, unavailable(err)
+	in := arrival{
+		principal: t.Principal, run: t.Run, targets: t.Targets, provider: t.Provider, method: method, with: t,
+		life: min(a.in.Session, time.Unix(0, t.Expires).Sub(a.now())),
 	}
-	return cookie, life, a.recordSignIn(r, &schemas.SignIn{Principal: t.Principal, Succeeded: true})
+	if method == methodCode {
+		in.life = a.in.Session
+		if err := a.spend(r, t); err != nil {
+			return err
+		}
+	}
+	return a.enter(w, r, in)
 }
 
-// signInFailed records a failure and returns what the person is told.
-func (a *API) signInFailed(r *http.Request, cause error) error {
-	if err := a.recordSignIn(r, &schemas.SignIn{Reason: schemas.Shown(cause).Message}); err != nil {
-		return err
+// spend uses a one-time code up; of several who present it at once, one succeeds.
+func (a *API) spend(r *http.Request, t *schemas.TokenCreated) error {
+	err := a.in.Once.Use(r.Context(), "link", t.Id, time.Unix(0, t.Expires).Sub(a.now()))
+	if errors.Is(err, once.ErrUsed) {
+		used := &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "the one-time code was used before"}
+		return a.turnedAway(r, t.Principal.GetName(), "", methodCode, used)
 	}
-	return cause
+	if err != nil {
+		return unavailable(err)
+	}
+	return a.endToken(r, t.Principal.GetName(), t.Id)
 }
 
 func (a *API) recordSignIn(r *http.Request, s *schemas.SignIn) error {
@@ -97,6 +87,23 @@ func (s SignIns) SignedIn(ctx context.Context, in *schemas.SignIn) error {
 	return err
 }
 
+// asError finds the error that a user sees, with its cause.
+func asError(err error) (*schemas.Error, bool) { return errors.AsType[*schemas.Error](err) }
+
+// clip makes text fit to be kept: printable, and of at most n bytes.
+func clip(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) > n {
+		text = strings.ToValidUTF8(text[:n], "")
+	}
+	return text
+}
+
 func unavailable(err error) error {
 	return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the log does not take writes, so nothing was done", Hint: "try again", Err: err}
 }
@@ -104,23 +111,29 @@ func unavailable(err error) error {
 // signOut ends the browser session.
 func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 	if id := Who(r.Context()); !id.Administrator {
-		err := a.registry.Append(r.Context(), &schemas.Control{By: id.Principal.Name, Kind: &schemas.Control_TokenRevoked{
-			TokenRevoked: &schemas.TokenRevoked{Id: id.Principal.TokenId},
-		}})
+		err := a.forget(w, r)
+		if err == nil {
+			err = a.endToken(r, id.Principal.Name, id.Principal.TokenId)
+		}
 		if err != nil {
-			problem.Write(w, r, a.logger, unavailable(err))
+			problem.Write(w, r, a.logger, err)
 			return
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil})
+	a.dropCookie(w, r, cookieSession)
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // me says who is asking.
 func (a *API) me(w http.ResponseWriter, r *http.Request) {
-	p := Who(r.Context()).Principal
+	id := Who(r.Context())
+	p := id.Principal
 	admin := a.access.Authorize(r.Context(), "admin", "") == nil // a hint for what to offer; each request is judged by itself
-	reply(w, a.logger, map[string]any{"name": p.Name, "kind": kindName(p.Kind), "groups": append([]string{}, p.Groups...), "admin": admin})
+	out := map[string]any{"name": p.Name, "kind": kindName(p.Kind), "groups": append([]string{}, p.Groups...), "admin": admin}
+	if t := id.Token; t != nil {
+		out["expires"], out["provider"], out["method"] = time.Unix(0, t.Expires).UTC(), t.Provider, t.Method
+	}
+	reply(w, a.logger, out)
 }
 
 func kindName(k schemas.PrincipalKind) string {

@@ -85,6 +85,7 @@ func newRoot(s Streams) *cobra.Command {
 		root.AddCommand(group...)
 	}
 	root.AddCommand(a.accessCommands()...)
+	root.AddCommand(a.userCommands()...)
 	return root
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	NATS      NATS     `yaml:"nats" doc:"The log."`
 	Resources []string `yaml:"resources" doc:"Files (globs) of resources that are applied at start."`
 	TLS       TLS      `yaml:"tls" doc:"Certificate for clients. Generated under data_dir when not given."`
+	Identity  Identity `yaml:"identity" doc:"Who people and machines are, and who vouches for them: see signin.md."`
 	Limits    Limits   `yaml:"limits" doc:"Bounds and deadlines."`
 	Masks     Masks    `yaml:"masks" doc:"What masks need besides their resources."`
 	Logging   Logging  `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
@@ -83,8 +84,8 @@ type Logging struct {
 // Default returns the configuration without a file.
 func Default() *Config {
 	return &Config{
-		DataDir: "./data",
-		NATS:    NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, Replicas: 1},
+		DataDir: "./data", Identity: defaultIdentity(),
+		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, Replicas: 1},
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
@@ -129,7 +130,7 @@ func (c *Config) finish() error {
 	for i := range c.Resources {
 		c.Resources[i] = c.path(c.Resources[i])
 	}
-	return errors.Join(c.check()...)
+	return errors.Join(append(c.check(), c.Identity.finish(c.path)...)...)
 }
 
 func (c *Config) path(p string) string {

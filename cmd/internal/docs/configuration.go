@@ -42,7 +42,15 @@ func rows(b *strings.Builder, prefix string, v reflect.Value) {
 		}
 		value := v.Field(i)
 		if value.Kind() == reflect.Pointer {
+			if value.IsNil() {
+				value = reflect.New(value.Type().Elem())
+			}
 			value = value.Elem()
+		}
+		if element := value.Type(); element.Kind() == reflect.Slice && element.Elem().Kind() == reflect.Struct {
+			fmt.Fprintf(b, "| `%s` | | %s |\n", prefix+name, f.Tag.Get("doc"))
+			rows(b, prefix+name+"[].", reflect.Zero(element.Elem()))
+			continue
 		}
 		if value.Kind() == reflect.Struct {
 			fmt.Fprintf(b, "| `%s` | | %s |\n", prefix+name, f.Tag.Get("doc"))

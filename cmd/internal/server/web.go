@@ -27,8 +27,12 @@ const (
 // startWeb serves the API and the browser app at the web address and, for the administrator, at
 // the socket in the data directory.
 func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
+	entrances, err := m.entrances(ctx)
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Config{
-		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier,
+		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), App: web.Handler(),
 	}, m.mount)

@@ -1,0 +1,4 @@
+package api
+
+// Inside is inside, for tests.
+func Inside(next string) string { return inside(next) }
