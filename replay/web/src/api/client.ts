@@ -30,7 +30,7 @@ export function asProblem(err: unknown): Problem {
 
 export const aborted = (err: unknown) => err instanceof DOMException && err.name === 'AbortError'
 
-async function request(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+export async function request(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   if (body) headers['Content-Type'] = 'application/json'
   // The cookie alone proves nothing about who made the request; this header a foreign page cannot set.
@@ -49,6 +49,7 @@ async function request(method: string, path: string, body?: object, signal?: Abo
     throw unreachable()
   }
   if (response.ok) return response
+  if (response.status === 401 && (await prolong(path))) return request(method, path, body, signal)
   let doc: ProblemDocument = {}
   try {
     doc = (await response.json()) as ProblemDocument
@@ -58,7 +59,24 @@ async function request(method: string, path: string, body?: object, signal?: Abo
   throw new Problem(doc, response.status)
 }
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+// prolong asks for the session to go on, once among all tabs, and says whether it is worth trying
+// again. Where there is nothing to prolong with, the server says so at once.
+async function prolong(path: string): Promise<boolean> {
+  if (path.startsWith('/signin') || path.startsWith('/identity/')) return false
+  const one = async () => {
+    const probe = await fetch(base + '/me', { credentials: 'same-origin' })
+    if (probe.ok) return true // another tab did it
+    const answer = await fetch(base + '/signin/refresh', { method: 'POST', headers: { 'X-Sallyport': '1' }, credentials: 'same-origin' })
+    return answer.ok
+  }
+  try {
+    return navigator.locks ? await navigator.locks.request('sallyport-refresh', one) : await one()
+  } catch {
+    return false
+  }
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await request('GET', path, undefined, signal)
   return (await response.json()) as T
 }

@@ -26,9 +26,15 @@ class Account {
     return true
   }
 
-  async signIn(token: string) {
-    await api.signIn(token)
+  // signIn has somebody prove who they are, by whatever way.
+  async signIn(prove: () => Promise<unknown>) {
+    await prove()
     await this.load()
+  }
+
+  // present proves it with a token or a one-time code.
+  present(token: string): Promise<unknown> {
+    return api.signIn(token)
   }
 
   async signOut() {

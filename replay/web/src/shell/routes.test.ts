@@ -5,6 +5,8 @@ test.each([
   ['/', { page: 'sessions' }],
   ['/search', { page: 'search' }],
   ['/signin', { page: 'signin' }],
+  ['/login', { page: 'terminal', device: false }],
+  ['/device', { page: 'terminal', device: true }],
   ['/sessions/a%2Fb', { page: 'session', id: 'a/b' }],
   ['/sessions/%zz', { page: 'session', id: '%zz' }],
   ['/sessions/', { page: 'unknown' }],

@@ -4,12 +4,14 @@ export type Route =
   | { page: 'session'; id: string }
   | { page: 'approvals'; id: string } // empty: the list alone
   | { page: 'signin' }
+  | { page: 'terminal'; device: boolean }
   | { page: 'unknown' }
 
 export function routeOf(pathname: string): Route {
   if (pathname === '/') return { page: 'sessions' }
   if (pathname === '/search') return { page: 'search' }
   if (pathname === '/signin') return { page: 'signin' }
+  if (pathname === '/login' || pathname === '/device') return { page: 'terminal', device: pathname === '/device' }
   const [, place, name, ...more] = pathname.split('/')
   if (more.length > 0 || name === '') return { page: 'unknown' }
   if (place === 'sessions' && name) return { page: 'session', id: decode(name) }
