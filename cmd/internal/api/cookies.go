@@ -70,7 +70,7 @@ func unpack(text string, into any) bool {
 func inside(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
-		strings.ContainsAny(next, "\\\r\n\t") || !strings.HasPrefix(u.Path, "/") {
+		strings.ContainsAny(next, "\\\r\n\t") || !strings.HasPrefix(u.EscapedPath(), "/") {
 		return "/"
 	}
 	clean, plain := path.Clean(u.EscapedPath()), path.Clean(u.Path)
