@@ -1,13 +1,16 @@
 package replay
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"sallyport/schemas"
+	"sallyport/schemas/journal"
 )
 
 // mostAnnotation bounds an annotation's text.
@@ -23,7 +26,27 @@ func (s *Service) remarks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	for i := range found.Annotations {
+		if err := s.place(r.Context(), one, &found.Annotations[i]); err != nil {
+			return err
+		}
+	}
 	return reply(w, found)
+}
+
+// place finds when the entry was that an annotation is about.
+func (s *Service) place(ctx context.Context, one Session, a *Annotation) error {
+	if a.Number == 0 {
+		return nil
+	}
+	err := s.Log.ReadSession(ctx, one.ID, journal.ReadOptions{From: a.Number}, func(l journal.Located) error {
+		a.AtMS = milliseconds(max(0, int64(at(l).Sub(one.Opened))))
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return nil
 }
 
 // annotate records what the sender has to say about an entry, and answers with the annotation.
@@ -50,6 +73,9 @@ func (s *Service) annotate(w http.ResponseWriter, r *http.Request) error {
 	}, nil)
 	if err != nil {
 		return fmt.Errorf("record an annotation: %w", err)
+	}
+	if err := s.place(r.Context(), one, &a); err != nil {
+		return err
 	}
 	return reply(w, a)
 }

@@ -27,6 +27,7 @@ type Annotation struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
 	Text   string    `json:"text"`
+	AtMS   float64   `json:"at_ms"` // when the entry was, since the first; 0 for the session as a whole
 }
 
 // View is a reading of the recording.

@@ -162,7 +162,7 @@ func TestAnnotationsAreFacts(t *testing.T) {
 		_, body := w.get("alice", "/sessions/"+string(id)+"/remarks")
 		return decode[replay.Remarks](t, body).Annotations
 	}
-	if d := cmp.Diff([]replay.Annotation{{ID: hers.ID, Number: 3, At: hers.At, By: "alice", Text: "look here"}, his}, of(first)); d != "" {
+	if d := cmp.Diff([]replay.Annotation{{ID: hers.ID, Number: 3, At: hers.At, By: "alice", Text: "look here", AtMS: 2000}, his}, of(first)); d != "" {
 		t.Error(d)
 	}
 	if got := of(second); len(got) != 0 {
