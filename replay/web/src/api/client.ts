@@ -81,7 +81,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T
 }
 
-function query(fields: Record<string, string | number | undefined>): string {
+export function query(fields: Record<string, string | number | undefined>): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined && value !== '') params.set(name, String(value))
@@ -90,7 +90,7 @@ function query(fields: Record<string, string | number | undefined>): string {
   return text ? '?' + text : ''
 }
 
-const at = (id: string) => '/sessions/' + encodeURIComponent(id)
+export const at = (id: string) => '/sessions/' + encodeURIComponent(id)
 
 export interface SessionFilter {
   who: string

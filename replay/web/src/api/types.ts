@@ -178,6 +178,9 @@ export interface CommandEntry extends Numbered {
   portal?: string
   parameters?: Value[] | null
   sql?: SqlFacts | null
+  operation?: { operation: string; path: string; to?: string } | null
+  forward?: { direction: string; host: string; port: number } | null
+  parent?: number
 }
 
 export interface VerdictEntry extends OfCommand {
@@ -273,6 +276,36 @@ export interface StateEntry extends Numbered {
   value: string
 }
 
+export interface TerminalEntry extends OfCommand {
+  kind: 'terminal'
+  type: string
+  columns: number
+  rows: number
+}
+
+export interface ObservedEntry extends OfCommand {
+  kind: 'observed'
+  text: string
+  source: string
+  ended: boolean
+  exit_status: number
+}
+
+export interface FileEntry extends OfCommand {
+  kind: 'file'
+  path: string
+  bytes_in: number
+  bytes_out: number
+  digest_in: string
+  digest_out: string
+  kept: boolean
+}
+
+export interface MaskedEntry extends OfCommand {
+  kind: 'masked'
+  counts: { mask: string; column: string; detector: string; count: number; revealed: boolean }[] | null
+}
+
 export interface SealedEntry extends Numbered {
   kind: 'sealed'
 }
@@ -292,6 +325,10 @@ export type Entry =
   | ColumnsEntry
   | RowsEntry
   | BytesEntry
+  | TerminalEntry
+  | ObservedEntry
+  | FileEntry
+  | MaskedEntry
   | SealedEntry
 
 export interface EntryPage {

@@ -1,7 +1,8 @@
 import * as api from '../api/client'
-import type { Entry, PlayMessage, Session } from '../api/types'
+import type { Entry, PlayMessage } from '../api/types'
 import { account } from '../shell/account.svelte'
 import { isProblem } from './outcome'
+import type { Recording } from './recording.svelte'
 import { Timeline, type ByteChunk, type CommandStep, type RowChunk, type Step } from './timeline'
 
 const page = 500 // entries of a request
@@ -17,8 +18,8 @@ export type Connection = 'loading' | 'history' | 'paged' | 'live' | 'waiting' | 
 // and that follows the tail over the websocket once it is near.
 export class Player {
   readonly id: string
+  readonly recording: Recording
   readonly timeline = new Timeline()
-  session = $state.raw<Session | null>(null)
   problem = $state.raw<api.Problem | null>(null)
   connection = $state<Connection>('loading')
   retryAt = $state(0)
@@ -34,8 +35,13 @@ export class Player {
   private drawing = false
   private asked = new Set<number>() // commands before the window that were looked up
 
-  constructor(id: string) {
-    this.id = id
+  constructor(recording: Recording) {
+    this.id = recording.id
+    this.recording = recording
+  }
+
+  get session() {
+    return this.recording.session
   }
 
   get last(): number {
@@ -52,13 +58,7 @@ export class Player {
 
   // start shows the session at an entry; 0 is its beginning, or its tail while it is open.
   async start(at: number) {
-    try {
-      this.problem = null
-      this.session = await api.session(this.id, this.stop.signal)
-    } catch (err) {
-      return this.failed(err)
-    }
-    this.later(() => void this.watch(), 3000)
+    this.problem = null
     await this.show(at)
   }
 
@@ -234,7 +234,7 @@ export class Player {
         case 'end':
           over = true
           this.connection = 'ended'
-          void this.refresh()
+          void this.recording.refresh()
           return
         case 'error':
           over = this.ended(new api.Problem(message.problem, message.problem.status ?? 500))
@@ -259,7 +259,7 @@ export class Player {
   private async again() {
     if (this.connection !== 'waiting') return
     try {
-      this.session = await api.session(this.id, this.stop.signal)
+      this.recording.session = await api.session(this.id, this.stop.signal)
       this.problem = null
     } catch (err) {
       if (api.asProblem(err).status === 0 && !api.aborted(err)) return this.retry()
@@ -273,21 +273,6 @@ export class Player {
     const socket = this.socket
     this.socket = null
     socket?.close()
-  }
-
-  // watch keeps the totals up to date while the session is open.
-  private async watch() {
-    if (!document.hidden && this.connection !== 'waiting') await this.refresh()
-    if (this.open) this.later(() => void this.watch(), 3000)
-  }
-
-  private async refresh() {
-    try {
-      this.session = await api.session(this.id, this.stop.signal)
-    } catch (err) {
-      if (api.asProblem(err).unauthenticated) this.failed(err)
-      // else the websocket tells
-    }
   }
 
   // ended tells whether trying the websocket again is of no use.
