@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/ingress/credential"
+	"sallyport/ingress/internal/admission"
 	"sallyport/ingress/session"
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
@@ -77,7 +78,7 @@ type Server struct {
 	c     Config
 	log   *slog.Logger
 	tls   *tls.Config // nil: not offered
-	admit *admission
+	admit *admission.Admission
 	keys  *keyring
 	open  atomic.Int64 // sessions
 
@@ -98,7 +99,7 @@ func New(c Config) (*Server, error) {
 	}
 	setDefaults(&c.Limits)
 	s := &Server{c: c, log: c.Logger, keys: newKeyring(), conns: make(map[*conn]struct{}),
-		admit: newAdmission(c.Limits.Unauthenticated, c.Limits.PerAddress)}
+		admit: admission.New(c.Limits.Unauthenticated, c.Limits.PerAddress)}
 	s.catalogues = newCatalogues(s)
 	if c.TLS != nil {
 		s.tls = c.TLS.Clone()
@@ -179,7 +180,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 
 // handle starts a goroutine for the connection, which owns it; the accept loop never waits.
 func (s *Server) handle(ctx context.Context, nc net.Conn) {
-	release, ok := s.admit.enter(nc.RemoteAddr())
+	release, ok := s.admit.Enter(nc.RemoteAddr())
 	c := &conn{srv: s, net: nc, release: release}
 	s.wg.Go(func() {
 		defer nc.Close()
