@@ -273,6 +273,12 @@ func (s *Session) question(c Command, names bool) ([]byte, error) {
 	return data, err
 }
 
+// Deny is a protocol's own denial of what it does not understand. The text is recorded.
+func Deny(rule, message string) *Decision {
+	return &Decision{VerdictAnswer: &schemas.VerdictAnswer{
+		Outcome: schemas.Outcome_OUTCOME_DENY, Reasons: []*schemas.Reason{{Policy: rule, Message: message}}}}
+}
+
 const (
 	wholeText = ^uint64(0) // as Span.length: to the end, whatever that is
 	unjudged  = "[not judged, not recorded]"

@@ -163,6 +163,12 @@ func (g *Gateway) Find(ctx context.Context, id *Identity, protocol, name string)
 	return r, nil
 }
 
+// Target returns what is declared under a name, whoever may reach it.
+func (g *Gateway) Target(name string) (*resources.Resource, bool) {
+	r, ok := g.c.Targets.Target(name)
+	return r, ok && r.Target != nil
+}
+
 // ErrNoTarget says that there is no target of that name for this principal.
 var ErrNoTarget = errors.New("no such target")
 

@@ -301,5 +301,8 @@ func (s *Session) Reported(parameter, value string) error {
 	return s.fail(err)
 }
 
+// Now is the gateway's clock.
+func (s *Session) Now() time.Time { return s.g.c.Now() }
+
 // Elapsed is the duration since start on the gateway's clock, in nanoseconds.
 func (s *Session) Elapsed(start time.Time) int64 { return int64(s.g.c.Now().Sub(start)) }

@@ -33,6 +33,10 @@ type Protocol interface {
 	Connect(t *testing.T) Client
 }
 
+// Observer is a Protocol that is encrypted all the way to its target: it has f told what has reached
+// the target, before it takes effect there.
+type Observer interface{ Observe(f func([]byte)) }
+
 // Run runs the conformance suite. make returns a protocol that is not started yet.
 func Run(t *testing.T, name string, make func(t *testing.T) Protocol) {
 	for _, c := range []struct {
@@ -49,6 +53,9 @@ func Run(t *testing.T, name string, make func(t *testing.T) Protocol) {
 			l := journaltest.Open(t)
 			s := &suite{p: p, closeLog: l.Close, env: NewOn(t, l, name)}
 			s.spy = startSpy(t, p.Upstream(t))
+			if o, ok := p.(Observer); ok {
+				o.Observe(s.spy.see)
+			}
 			p.Start(t, s.env, s.spy.addr)
 			c.f(t, s)
 			if l.Healthy(t.Context()) == nil {
