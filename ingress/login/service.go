@@ -58,7 +58,7 @@ func (s *Service) sweep() {
 	defer s.mu.Unlock()
 	now := s.registry.Snapshot()
 	for id, ended := range s.revoked {
-		if _, ok := now.Token(id); !ok {
+		if !live(now, id) {
 			close(ended)
 			delete(s.revoked, id)
 		}
@@ -67,21 +67,35 @@ func (s *Service) sweep() {
 
 func (s *Service) identity(t *schemas.TokenCreated) *session.Identity {
 	id := schemas.TokenID(t.Id)
+	return &session.Identity{
+		Principal: t.Principal, Run: t.Run, TokenID: id, Expires: time.Unix(0, t.Expires),
+		Targets: t.Targets, Protocols: t.Protocols, Revoked: s.ended(id),
+	}
+}
+
+// ended returns a channel that is closed when a token is revoked, or a key removed.
+func (s *Service) ended(id schemas.TokenID) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ended, ok := s.revoked[id]
 	if !ok {
 		ended = make(chan struct{})
-		if _, live := s.registry.Snapshot().Token(id); live {
+		if live(s.registry.Snapshot(), id) {
 			s.revoked[id] = ended
 		} else {
 			close(ended) // revoked since it was looked up
 		}
 	}
-	return &session.Identity{
-		Principal: t.Principal, Run: t.Run, TokenID: id, Expires: time.Unix(0, t.Expires),
-		Targets: t.Targets, Protocols: t.Protocols, Revoked: ended,
+	return ended
+}
+
+// live reports whether there is a token or a key of that id.
+func live(now *registry.Snapshot, id schemas.TokenID) bool {
+	if _, ok := now.Token(id); ok {
+		return true
 	}
+	_, ok := now.KeyOf(id)
+	return ok
 }
 
 // errRejected says no more than that: whether a name exists is nobody's business.

@@ -77,6 +77,10 @@ func projected(m journal.Message) (string, *schemas.Projected, error) {
 		return schemas.Token(k.TokenCreated.Id), p, nil
 	case *schemas.Control_TokenRevoked:
 		return schemas.Token(k.TokenRevoked.Id), p, nil
+	case *schemas.Control_KeyAdded:
+		return schemas.Token(k.KeyAdded.Id), p, nil
+	case *schemas.Control_KeyRemoved:
+		return schemas.Token(k.KeyRemoved.Id), p, nil
 	}
 	if person := personKey(p.Fact); person != "" {
 		return person, p, nil

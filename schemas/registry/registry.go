@@ -40,6 +40,7 @@ type Registry struct {
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
 	makers    map[schemas.TokenID]string
 	people    people
+	keys      map[schemas.TokenID]*schemas.KeyAdded
 	positions map[string]uint64 // by bucket: CONTROL up to here is in the snapshot
 	goals     map[string]uint64 // by bucket: CONTROL up to here was there when the projector caught up
 	changed   chan struct{}     // closed and replaced at every change
@@ -52,6 +53,7 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 		rs:        make(map[string]*resources.Resource),
 		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
 		makers:    make(map[schemas.TokenID]string),
+		keys:      make(map[schemas.TokenID]*schemas.KeyAdded),
 		positions: make(map[string]uint64),
 		goals:     make(map[string]uint64),
 		changed:   make(chan struct{}),
@@ -181,6 +183,10 @@ func place(c *schemas.Control) (schemas.Area, string, error) {
 		return schemas.AreaIdentity, k.TokenCreated.Id, nil
 	case *schemas.Control_TokenRevoked:
 		return schemas.AreaIdentity, k.TokenRevoked.Id, nil
+	case *schemas.Control_KeyAdded:
+		return schemas.AreaIdentity, k.KeyAdded.Id, nil
+	case *schemas.Control_KeyRemoved:
+		return schemas.AreaIdentity, k.KeyRemoved.Id, nil
 	}
 	if person := personKey(c); person != "" {
 		return schemas.AreaIdentity, person, nil
@@ -224,6 +230,7 @@ func (r *Registry) take(name string, i journal.Item, set func(*schemas.Projected
 func (r *Registry) publish() {
 	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens), maps.Clone(r.makers))
 	r.snapshot.people = r.people.clone()
+	r.snapshot.keys = newKeyring(maps.Clone(r.keys))
 	r.signal()
 }
 
@@ -254,6 +261,10 @@ func (r *Registry) setToken(p *schemas.Projected) error {
 	case *schemas.Control_TokenRevoked:
 		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
 		delete(r.makers, schemas.TokenID(kind.TokenRevoked.Id))
+	case *schemas.Control_KeyAdded:
+		r.keys[schemas.TokenID(kind.KeyAdded.Id)] = kind.KeyAdded
+	case *schemas.Control_KeyRemoved:
+		delete(r.keys, schemas.TokenID(kind.KeyRemoved.Id))
 	default:
 		r.people.set(p.GetFact())
 	}

@@ -20,6 +20,7 @@ type Snapshot struct {
 	people    people
 	byLookup  map[[sha256.Size]byte]*schemas.TokenCreated
 	byOwner   map[string][]*schemas.TokenCreated
+	keys      keyring
 }
 
 // Resource returns one resource.
