@@ -21,6 +21,15 @@ test=(
   "/usr/lib/python3/dist-packages/psycopg2/__init__.py python3-psycopg2"
   "javac default-jdk-headless"
   "/usr/share/java/postgresql.jar libpostgresql-jdbc-java"
+  "/usr/sbin/sshd openssh-server"
+  "ssh openssh-client"
+  "/usr/lib/openssh/sftp-server openssh-sftp-server"
+  "/usr/sbin/dropbear dropbear-bin"
+  "plink putty-tools"
+  "/usr/lib/python3/dist-packages/paramiko/__init__.py python3-paramiko"
+  "ansible-playbook ansible-core"
+  "rsync rsync"
+  "git git"
 )
 bench=(
   "${demo[@]}"

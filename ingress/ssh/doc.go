@@ -1,0 +1,59 @@
+// Package ssh is the gateway for SSH. Clients connect with what they have (ssh, scp, sftp, rsync,
+// git, ansible, PuTTY) and see an SSH server; the target sees an ordinary client with a credential
+// that no client ever has.
+//
+// References: RFC 4251 to 4254, RFC 4335 (break), RFC 8308 and 8332 (signatures), OpenSSH's PROTOCOL,
+// PROTOCOL.certkeys, draft-ietf-secsh-filexfer-02 (SFTP version 3).
+//
+//	client                     relay                        log, enforcer          target
+//	  | key exchange, sign-in    |                              |                     |
+//	  |------------------------->| sign-in, access, Opened ---->| ack                 |
+//	  |                          | key exchange, host key?, credential -------------->|
+//	  | channel, pty, env, exec  |                              |                     |
+//	  |------------------------->| decide ---------------------->| verdict             |
+//	  |                          | Command, Verdict, Terminal -->| ack                 |
+//	  |                          |--------------------------- channel, pty, env, exec->|
+//	  | input                    | Bytes IN -------------------->| ack                 |
+//	  |------------------------->|-------------------------------------------- input ->|
+//	  |                          |<------------------------------------- output, exit -|
+//	  |<-- output, exit ---------| Bytes OUT, Result ----------->|                     |
+//
+// A connection is a session: one principal on one target, on one account. Its channels are the
+// session's commands: a shell, a command line, the SFTP subsystem, a forwarded connection. Several
+// may run at once.
+//
+// # Ways in
+//
+// The user name is PRINCIPAL+TARGET or PRINCIPAL+TARGET+LOGIN. PRINCIPAL alone jumps: each
+// direct-tcpip channel of such a connection names a target by its host name, and ends in an SSH
+// server of the gateway's own, so that what passes is seen and not just carried. A client proves
+// itself with a token as password or on a prompt, with a registered key, or with a certificate
+// of the gateway's authority of clients, which ends with the token that it was issued for. A key
+// that is offered and not signed with proves nothing, and nothing of one attempt counts in another.
+//
+// The gateway's host key is certified by its authority of hosts. Both legs speak only
+// algorithms that are not known to be weak; a target can be excepted (legacy). What a target
+// proves itself with is declared: there is no trust on first use.
+//
+// # What is recorded
+//
+// Command lines with their verdict, before they reach the target; the terminal's type and sizes; the
+// environment that was passed on; input before it is forwarded and output before it is delivered;
+// signals; exit statuses. Of terminal input that the target does not echo, a password most
+// likely, a marker: see echo.go. Of SFTP each operation with its verdict and result, and what
+// is moved, or its digest. Forwarded connections with their bytes.
+//
+// # What is refused
+//
+// Agent and X11 forwarding, unix sockets, tunnels, subsystems other than sftp, environment variables
+// that the target does not list, and every channel, request and SFTP operation that is not named
+// here. A refused command has a line on standard error and exit status 1, an SFTP operation
+// SSH_FX_PERMISSION_DENIED, a channel or forward the protocol's own failure. A session that is
+// refused altogether says so to the first command on it.
+//
+// # What is held
+//
+// A shell, a command, an SFTP operation, a forward. The request for a channel is answered at once, so
+// that the client can be told on standard error; Ctrl-C on a terminal withdraws, and so
+// does leaving. Of a forward only those hear who have another channel open.
+package ssh

@@ -1,0 +1,299 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"sallyport/ingress/session"
+	"sallyport/schemas"
+)
+
+// command is what runs on a channel.
+type command struct {
+	session.Command
+	number  uint64
+	in      *input
+	req     *xssh.Request
+	replied bool
+	began   time.Time
+
+	bytesIn, bytesOut atomic.Uint64
+	failed            error // of a pump that could not record; set once
+	once              sync.Once
+	exit              outcome
+}
+
+// outcome is how the target says that a command ended.
+type outcome struct {
+	status  uint32
+	known   bool
+	signal  string
+	message string
+}
+
+// perform runs an allowed command on the target and relays it to its end.
+func (ch *channel) perform(ctx context.Context, c *command) error {
+	to, reqs, why := ch.start(ctx, c)
+	if why != nil {
+		e := schemas.Shown(explain(why))
+		if !c.replied {
+			_ = c.req.Reply(true, nil)
+		}
+		if err := ch.r.s.Result(&schemas.Result{Command: c.number, Error: failure(e)}); err != nil {
+			return err
+		}
+		ch.say(said(e)...)
+		close(ch.relayed)
+		leave(ch.client, exitFailed)
+		return nil
+	}
+	defer to.Close()
+	if !c.replied {
+		_ = c.req.Reply(true, nil)
+	}
+	return ch.stream(ctx, c, to, reqs)
+}
+
+// start opens the target's channel and asks it for what the client asked for.
+func (ch *channel) start(ctx context.Context, c *command) (xssh.Channel, <-chan *xssh.Request, error) {
+	to, reqs, err := ch.r.up.OpenChannel("session", nil)
+	if err != nil {
+		return nil, nil, refusedByTarget(err)
+	}
+	ch.mu.Lock()
+	pty, env := ch.pty, ch.env
+	ch.mu.Unlock()
+	if pty != nil {
+		if ok, err := to.SendRequest("pty-req", true, xssh.Marshal(pty)); err == nil && !ok {
+			speak(ch.client.Stderr(), true, "the target gives no terminal")
+		}
+	}
+	for _, v := range env {
+		_, _ = to.SendRequest("env", false, xssh.Marshal(v)) // a target that does not accept it says nothing either
+	}
+	if b := ch.r.welcome(); b != "" {
+		_, _ = io.WriteString(ch.client.Stderr(), b)
+	}
+	ok, err := to.SendRequest(c.req.Type, true, c.req.Payload)
+	if err == nil && !ok {
+		err = errors.New("request refused")
+	}
+	if err != nil {
+		_ = to.Close()
+		return nil, nil, refusedByTarget(err)
+	}
+	ch.mu.Lock()
+	ch.to = to
+	ch.mu.Unlock()
+	select {
+	case <-ch.over: // the client left meanwhile
+		_ = to.Close()
+	default:
+	}
+	return to, reqs, nil
+}
+
+func refusedByTarget(err error) error {
+	message := "the target refuses to run it"
+	if e, ok := errors.AsType[*xssh.OpenChannelError](err); ok {
+		message += ": " + clean(e.Message)
+	}
+	return &schemas.Error{Code: schemas.CodeUnavailable, Message: message, Err: err}
+}
+
+// stream relays a shell or a command: bytes in three streams, and how it ends.
+func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs <-chan *xssh.Request) error {
+	var pumps sync.WaitGroup
+	echo := newEcho(c.Terminal)
+	stop := make(chan struct{})
+	go ch.pumpIn(ctx, c, to, echo, stop)
+	pumps.Go(func() { ch.pumpOut(ctx, c, to, ch.client, schemas.Channel_CHANNEL_OUT, echo) })
+	pumps.Go(func() { ch.pumpOut(ctx, c, to.Stderr(), ch.client.Stderr(), schemas.Channel_CHANNEL_ERR, nil) })
+	drained := make(chan struct{})
+	go func() {
+		pumps.Wait()
+		close(drained)
+	}()
+	for req := range reqs {
+		ch.targetRequest(c, req, drained)
+	}
+	<-drained
+	// Not before the exit status: a client whose own input has ended closes the channel when the
+	// output ends, and what comes later is lost.
+	_ = ch.client.CloseWrite()
+	close(stop)
+	close(ch.relayed)
+	if c.failed != nil {
+		return c.failed
+	}
+	if err := ch.settle(c, echo.close()); err != nil {
+		return err
+	}
+	return ch.r.s.Result(c.result(ch.r.s.Elapsed(c.began)))
+}
+
+// fail notes that something could not be recorded; what runs is ended.
+func (c *command) fail(err error, to xssh.Channel) {
+	c.once.Do(func() { c.failed = err })
+	_ = to.Close()
+}
+
+// pumpIn records what the client types and then forwards it.
+func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, stop <-chan struct{}) {
+	sniff := sniffer{terminal: c.Terminal}
+	for {
+		err := c.in.wait(stop)
+		if errors.Is(err, io.EOF) {
+			_ = to.CloseWrite()
+			return
+		}
+		if err != nil {
+			return
+		}
+		buf := buffers.Get().(*[chunk]byte)
+		err = ch.forward(ctx, c, to, buf[:c.in.take(buf[:])], echo, &sniff)
+		buffers.Put(buf)
+		if err != nil {
+			c.fail(err, to)
+			return
+		}
+	}
+}
+
+// forward records one piece of input and sends it on. A target that takes nothing more is no error:
+// how the command ended will be seen.
+func (ch *channel) forward(ctx context.Context, c *command, to xssh.Channel, b []byte, echo *echo, sniff *sniffer) error {
+	s := ch.r.s
+	if err := s.Wait(ctx); err != nil {
+		return err
+	}
+	c.bytesIn.Add(uint64(len(b)))
+	if c.Terminal {
+		for _, p := range echo.input(b) {
+			if err := s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: p.format, Data: p.data}); err != nil {
+				return err
+			}
+		}
+	} else if err := s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: sniff.format(b), Data: b}); err != nil {
+		return err
+	}
+	_, _ = to.Write(b)
+	return nil
+}
+
+// pumpOut records what the target says and then delivers it.
+func (ch *channel) pumpOut(ctx context.Context, c *command, from io.Reader, client io.Writer, channel schemas.Channel, echo *echo) {
+	s, sniff := ch.r.s, sniffer{terminal: c.Terminal}
+	in := copier{from: from}
+	defer in.free()
+	gone := false
+	for {
+		b, err := in.next()
+		if len(b) > 0 {
+			c.bytesOut.Add(uint64(len(b)))
+			var bad error
+			if echo != nil && c.Terminal {
+				bad = ch.settle(c, echo.output(b))
+			}
+			if bad == nil {
+				bad = s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: channel, Format: sniff.format(b), Data: b})
+			}
+			if bad == nil && s.Strict {
+				bad = s.Flush(ctx)
+			}
+			if bad != nil {
+				c.fail(bad, ch.to)
+				return
+			}
+			if !gone { // what a client that left does not read is recorded all the same
+				_, werr := client.Write(b)
+				gone = werr != nil
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// settle records input whose echo has shown what it is.
+func (ch *channel) settle(c *command, parts []part) error {
+	for _, p := range parts {
+		if err := ch.r.s.Bytes(context.Background(), &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: p.format, Data: p.data}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targetRequest handles what the target says of a command that runs.
+func (ch *channel) targetRequest(c *command, req *xssh.Request, drained <-chan struct{}) {
+	switch req.Type {
+	case "exit-status":
+		var e exitStatus
+		if xssh.Unmarshal(req.Payload, &e) != nil {
+			return
+		}
+		c.exit.status, c.exit.known = e.Status, true
+	case "exit-signal":
+		var e exitSignal
+		if xssh.Unmarshal(req.Payload, &e) != nil {
+			return
+		}
+		c.exit.signal, c.exit.message = clean(e.Signal), clean(e.Message)
+	case "eow@openssh.com", "xon-xoff":
+	default:
+		_ = req.Reply(false, nil)
+		return
+	}
+	if req.Type == "exit-status" || req.Type == "exit-signal" {
+		c.quiet(drained)
+	}
+	_, _ = ch.client.SendRequest(req.Type, false, req.Payload)
+}
+
+// settling is how long the output of a command that has ended must rest before its exit status is
+// passed on, when something keeps its output open.
+const settling = 20 * time.Millisecond
+
+// quiet returns when the output that came before an exit status was delivered: at its end, or when
+// nothing comes any more though somebody (a background process) holds it open.
+func (c *command) quiet(drained <-chan struct{}) {
+	for {
+		before := c.bytesOut.Load()
+		select {
+		case <-drained:
+			return
+		case <-time.After(settling):
+		}
+		if c.bytesOut.Load() == before {
+			return
+		}
+	}
+}
+
+// result is how the command ended, as recordings say it.
+func (c *command) result(duration int64) *schemas.Result {
+	r := &schemas.Result{Command: c.number, Bytes: c.bytesOut.Load(), BytesIn: c.bytesIn.Load(), Duration: duration}
+	switch {
+	case c.exit.signal != "":
+		r.Tag = "signal " + c.exit.signal
+		r.Error = &schemas.Failure{Severity: "ERROR", Code: c.exit.signal, Message: "ended by signal " + c.exit.signal, Detail: c.exit.message}
+	case !c.exit.known:
+		r.Tag = "no exit status"
+		r.Error = &schemas.Failure{Severity: "UNKNOWN", Message: "the channel was closed before the target gave an exit status"}
+	default:
+		r.Tag = fmt.Sprintf("exit %d", c.exit.status)
+		if c.exit.status != 0 {
+			r.Error = &schemas.Failure{Severity: "ERROR", Code: fmt.Sprint(c.exit.status), Message: fmt.Sprintf("exit status %d", c.exit.status)}
+		}
+	}
+	return r
+}

@@ -1,0 +1,218 @@
+package ssh
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"sallyport/ingress/session"
+	"sallyport/schemas"
+	"sallyport/schemas/resources"
+)
+
+// relay is the session proper: what goes on between a client's connection and the target's.
+type relay struct {
+	srv    *Server
+	s      *session.Session
+	client *leg
+	up     *upstream
+	target *resources.Resource
+	login  string
+	limits Limits
+
+	wg   sync.WaitGroup // channels and what serves them
+	once sync.Once
+	why  session.End // the first reason; set before the client's leg is closed
+
+	mu       sync.Mutex
+	channels map[*channel]struct{}
+	open     int  // channels of all types
+	sealed   bool // the client will open no more sessions
+	banner   string
+	listen   listeners
+}
+
+func newRelay(srv *Server, s *session.Session, l *leg, u *upstream, d *dialer) *relay {
+	return &relay{srv: srv, s: s, client: l, up: u, target: d.resource, login: d.login, limits: srv.c.Limits, banner: u.banner,
+		channels: make(map[*channel]struct{}), listen: listeners{by: make(map[address]uint64)}}
+}
+
+// run relays until one side ends. It returns why.
+func (r *relay) run(ctx context.Context) session.End {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer r.s.OnMessage(nil)
+	r.s.OnMessage(func(m string) { go r.tell(m) })
+	r.s.OnStop(func() { go r.end(r.s.End()) })
+	r.wg.Go(func() { r.globals(ctx) })
+	r.wg.Go(func() { r.targetRequests() })
+	r.wg.Go(func() { r.targetChannels(ctx) })
+	r.wg.Go(func() {
+		r.srv.alive(r.client, r.client.gone, func() { _ = r.client.Close() })
+	})
+	targetGone := make(chan struct{})
+	go func() {
+		_ = r.up.Wait()
+		close(targetGone)
+		r.targetLeft()
+	}()
+	r.wg.Go(func() {
+		r.srv.alive(r.up, targetGone, func() { _ = r.up.Close() })
+	})
+	for nc := range r.client.chans {
+		r.newChannel(ctx, nc)
+	}
+	r.note(session.End{Reason: session.ReasonClient, Message: "the client left"})
+	cancel()
+	_ = r.up.Close()
+	<-targetGone
+	r.wg.Wait()
+	if r.s.Err() != nil {
+		return r.s.End()
+	}
+	return r.why
+}
+
+// note remembers the first reason.
+func (r *relay) note(e session.End) { r.once.Do(func() { r.why = e }) }
+
+// targetLeft ends the session once what the target sent last was passed on.
+func (r *relay) targetLeft() {
+	r.mu.Lock()
+	waiting := make([]*channel, 0, len(r.channels))
+	for ch := range r.channels {
+		waiting = append(waiting, ch)
+	}
+	r.mu.Unlock()
+	late := time.After(r.limits.FinalNotice)
+	for _, ch := range waiting {
+		select {
+		case <-ch.relayed:
+		case <-r.client.gone:
+			return
+		case <-late:
+		}
+	}
+	select {
+	case <-r.client.gone:
+	default:
+		r.end(session.End{Reason: session.ReasonTarget, Message: "the target closed the connection"})
+	}
+}
+
+// end tells the client why, and hangs up.
+func (r *relay) end(e session.End) {
+	r.note(e)
+	if r.client.net != nil {
+		_ = r.client.net.SetWriteDeadline(time.Now().Add(r.limits.FinalNotice))
+	}
+	giveUp := time.AfterFunc(r.limits.FinalNotice, func() { _ = r.client.Close() }) // should writing block
+	defer giveUp.Stop()
+	_ = r.up.Close()
+	r.tell(endOf(e)...)
+	r.client.hangUp(r.limits.FinalNotice)
+}
+
+// tell says something to whoever looks at the session's channels.
+func (r *relay) tell(lines ...string) {
+	r.mu.Lock()
+	open := make([]*channel, 0, len(r.channels))
+	for ch := range r.channels {
+		open = append(open, ch)
+	}
+	r.mu.Unlock()
+	for _, ch := range open {
+		ch.say(lines...)
+	}
+}
+
+// newChannel serves a channel that the client opens.
+func (r *relay) newChannel(ctx context.Context, nc xssh.NewChannel) {
+	serve := r.session
+	switch nc.ChannelType() {
+	case "session":
+	case "direct-tcpip":
+		serve = r.direct
+	default:
+		_ = nc.Reject(xssh.UnknownChannelType, voice+"the gateway does not pass on channels of this type")
+		return
+	}
+	r.mu.Lock()
+	full := r.open >= r.limits.Channels
+	refused := r.sealed && nc.ChannelType() == "session"
+	if !full && !refused {
+		r.open++
+	}
+	r.mu.Unlock()
+	switch {
+	case full:
+		_ = nc.Reject(xssh.ResourceShortage, voice+"too many channels on one connection")
+		return
+	case refused:
+		_ = nc.Reject(xssh.Prohibited, voice+"no more sessions were asked for")
+		return
+	}
+	r.wg.Go(func() {
+		defer func() {
+			r.mu.Lock()
+			r.open--
+			r.mu.Unlock()
+		}()
+		defer r.srv.recovered("a channel")
+		serve(ctx, nc)
+	})
+}
+
+func (r *relay) track(ch *channel, add bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if add {
+		r.channels[ch] = struct{}{}
+	} else {
+		delete(r.channels, ch)
+	}
+}
+
+// welcome takes what the target said at the start, once.
+func (r *relay) welcome() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.banner
+	r.banner = ""
+	return b
+}
+
+// globals answers the client's global requests: RFC 4254 section 4, OpenSSH's PROTOCOL.
+func (r *relay) globals(ctx context.Context) {
+	for req := range r.client.reqs {
+		switch req.Type {
+		case "keepalive@openssh.com":
+			_ = req.Reply(true, nil)
+		case "no-more-sessions@openssh.com":
+			r.mu.Lock()
+			r.sealed = true
+			r.mu.Unlock()
+			_ = req.Reply(true, nil)
+		case "tcpip-forward":
+			r.listenRequest(ctx, req)
+		case "cancel-tcpip-forward":
+			r.cancelListen(req)
+		default:
+			_ = req.Reply(false, nil)
+		}
+	}
+}
+
+// targetRequests answers the target's.
+func (r *relay) targetRequests() {
+	for req := range r.up.reqs {
+		_ = req.Reply(req.Type == "keepalive@openssh.com", nil)
+	}
+}
+
+// refused records that a client asked for something that the gateway does not do.
+func (r *relay) refused(what string) error {
+	return r.s.Notice(0, "gateway", &schemas.Failure{Severity: "NOTICE", Code: string(schemas.CodeUnsupported), Message: "refused: " + what})
+}
