@@ -178,29 +178,38 @@ func (a *app) seal() *cobra.Command {
 }
 
 func (a *app) ca() *cobra.Command {
-	return &cobra.Command{
+	command := &cobra.Command{
 		Use:   "ca",
-		Short: "Print the certificate of the CA that signs this gateway's certificates",
+		Short: "Print the CA that signs this gateway's certificates, and the line with which SSH clients know it",
 		Args:  exactly(0),
-		RunE: func(*cobra.Command, []string) error {
-			config, err := a.load()
-			if err != nil {
-				return err
-			}
-			if config.TLS.Cert != "" {
-				return fmt.Errorf("the certificate in %s was given, so its CA is yours", config.TLS.Cert)
-			}
-			data, err := os.ReadFile(certs.CAFile(config.TLSDir()))
-			if errors.Is(err, os.ErrNotExist) {
-				return errors.New("there is no CA yet: `sallyport up` makes one when it starts")
-			}
-			if err != nil {
-				return err
-			}
-			_, err = a.Out.Write(data)
-			return err
-		},
 	}
+	onlySSH := command.Flags().Bool("ssh", false, "print only the line for known_hosts")
+	jumps := command.Flags().StringSlice("ssh-host", nil, "with the line for known_hosts, also this `PATTERN` of host names, for ssh -J; may be repeated")
+	users := command.Flags().Bool("ssh-users", false, "print only the authority that targets trust to let the gateway in (sshd's TrustedUserCAKeys)")
+	command.RunE = func(*cobra.Command, []string) error {
+		if *onlySSH || *users {
+			return a.sshCA(*jumps, *users)
+		}
+		config, err := a.load()
+		if err != nil {
+			return err
+		}
+		if config.TLS.Cert != "" {
+			return fmt.Errorf("the certificate in %s was given, so its CA is yours; --ssh prints what SSH clients need", config.TLS.Cert)
+		}
+		data, err := os.ReadFile(certs.CAFile(config.TLSDir()))
+		if errors.Is(err, os.ErrNotExist) {
+			return errors.New("there is no CA yet: `sallyport up` makes one when it starts")
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := a.Out.Write(data); err != nil || config.Listen.SSH == "" {
+			return err
+		}
+		return a.sshCA(*jumps, false) // what reads PEM skips it
+	}
+	return command
 }
 
 func (a *app) doctor() *cobra.Command {

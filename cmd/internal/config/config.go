@@ -25,6 +25,7 @@ type Config struct {
 	Resources []string `yaml:"resources" doc:"Files (globs) of resources that are applied at start."`
 	TLS       TLS      `yaml:"tls" doc:"Certificate for clients. Generated under data_dir when not given."`
 	Identity  Identity `yaml:"identity" doc:"Who people and machines are, and who vouches for them: see signin.md."`
+	SSH       SSH      `yaml:"ssh" doc:"The SSH gateway."`
 	Limits    Limits   `yaml:"limits" doc:"Bounds and deadlines."`
 	Masks     Masks    `yaml:"masks" doc:"What masks need besides their resources."`
 	Logging   Logging  `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
@@ -36,6 +37,7 @@ type Config struct {
 type Listen struct {
 	Web      string `yaml:"web" doc:"Browser app and API. Plain HTTP on loopback, TLS elsewhere."`
 	Postgres string `yaml:"postgres" doc:"PostgreSQL clients."`
+	SSH      string `yaml:"ssh" doc:"SSH clients."`
 }
 
 // NATS says which log.
@@ -84,7 +86,7 @@ type Logging struct {
 // Default returns the configuration without a file.
 func Default() *Config {
 	return &Config{
-		DataDir: "./data", Identity: defaultIdentity(),
+		DataDir: "./data", Identity: defaultIdentity(), SSH: defaultSSH(),
 		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, Replicas: 1},
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
@@ -122,7 +124,7 @@ func Load(path string) (*Config, error) {
 // finish fills in defaults that depend on others, makes paths whole, and checks.
 func (c *Config) finish() error {
 	if c.Listen == nil {
-		c.Listen = &Listen{Web: "127.0.0.1:7080", Postgres: "127.0.0.1:7432"}
+		c.Listen = &Listen{Web: "127.0.0.1:7080", Postgres: "127.0.0.1:7432", SSH: "127.0.0.1:7022"}
 	}
 	for _, p := range []*string{&c.DataDir, &c.NATS.Credentials, &c.TLS.Cert, &c.TLS.Key} {
 		*p = c.path(*p)
@@ -145,7 +147,7 @@ func (c *Config) check() []error {
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must not be empty"))
 	}
-	for name, a := range map[string]string{"web": c.Listen.Web, "postgres": c.Listen.Postgres} {
+	for name, a := range map[string]string{"web": c.Listen.Web, "postgres": c.Listen.Postgres, "ssh": c.Listen.SSH} {
 		if a == "" {
 			continue
 		}
@@ -162,7 +164,8 @@ func (c *Config) check() []error {
 	if c.Logging.Format != "text" && c.Logging.Format != "json" {
 		errs = append(errs, fmt.Errorf("logging.format: %q is neither text nor json", c.Logging.Format))
 	}
-	return append(append(errs, c.Masks.check()...), c.checkLimits()...)
+	errs = append(append(errs, c.Masks.check()...), c.SSH.check()...)
+	return append(errs, c.checkLimits()...)
 }
 
 func (c *Config) checkLimits() []error {

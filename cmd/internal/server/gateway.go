@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,17 +59,48 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 		}
 		return nil
 	})
-	return m.startPostgres(ctx, g, gateway, lease, keys)
+	var serving sync.WaitGroup
+	for _, start := range []func() (func(context.Context) error, error){
+		func() (func(context.Context) error, error) { return m.postgres(gateway, keys) },
+		func() (func(context.Context) error, error) { return m.ssh(gateway, keys) },
+	} {
+		serve, err := start()
+		if err != nil {
+			return err
+		}
+		serving.Add(1)
+		g.Go(func() error {
+			defer serving.Done()
+			return serve(ctx)
+		})
+	}
+	g.Go(func() error {
+		serving.Wait() // every session is closed
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.config.Limits.Acknowledge)
+		defer cancel()
+		if released := lease.Release(release); released != nil {
+			m.logger.Warn("release the lease", "error", released)
+		}
+		return nil
+	})
+	return nil
 }
 
-func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *session.Gateway, lease *journal.Lease, keys *keys) error {
+// off is the service of a protocol that does not listen.
+func off(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// postgres returns what serves PostgreSQL clients until its context is done.
+func (m *Main) postgres(gateway *session.Gateway, keys *keys) (func(context.Context) error, error) {
 	l, ok := m.listeners["postgres"]
 	if !ok {
-		return nil
+		return off, nil
 	}
 	cert, err := m.certificate("postgres")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	limits := m.config.Limits
 	server, err := postgres.New(postgres.Config{
@@ -83,18 +115,9 @@ func (m *Main) startPostgres(ctx context.Context, g *errgroup.Group, gateway *se
 		Logger: m.logger,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g.Go(func() error {
-		err := named("postgres", server.Serve(ctx, l))
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Acknowledge)
-		defer cancel()
-		if released := lease.Release(release); released != nil {
-			m.logger.Warn("release the lease", "error", released)
-		}
-		return err
-	})
-	return nil
+	return func(ctx context.Context) error { return named("postgres", server.Serve(ctx, l)) }, nil
 }
 
 // keys are this data directory's.

@@ -147,6 +147,7 @@ func (m *Main) listen() error {
 	wanted := map[string]string{}
 	if m.services.Gateway {
 		wanted["postgres"] = m.config.Listen.Postgres
+		wanted["ssh"] = m.config.Listen.SSH
 	}
 	if m.services.Replay || m.services.Search {
 		wanted["web"] = m.config.Listen.Web
@@ -242,7 +243,7 @@ func (m *Main) serve(ctx context.Context, g *errgroup.Group) error {
 	}
 	m.serving.Store(true)
 	close(m.ready)
-	m.logger.Info("ready", "web", m.Address("web"), "postgres", m.Address("postgres"), "version", m.version)
+	m.logger.Info("ready", "web", m.Address("web"), "postgres", m.Address("postgres"), "ssh", m.Address("ssh"), "version", m.version)
 	return nil
 }
 

@@ -72,6 +72,7 @@ func withProfiles(next http.Handler) http.Handler {
 // mount adds what the services of this process answer.
 func (m *Main) mount(mux *http.ServeMux) {
 	m.read.mount(mux)
+	m.mountSSH(mux)
 	if m.approvals != nil {
 		m.approvals.Mount(mux)
 	}
