@@ -27,6 +27,8 @@ type Stream struct {
 	from int  // what of buf was given out already
 	line int  // where the line of from starts, relative to buf
 	skip kind // kindPrivateKey or kindJWT: the rest of one is dropped; kinds: nothing is
+
+	weave *weave // of a Terminal: what stands between the text; nil: nothing
 }
 
 // minHoldBack is the least that rules for secrets need: a stretch of a line with what belongs to it.
@@ -155,14 +157,26 @@ func (s *Stream) give(dst []byte, hits []Hit, sc *scan, cut int) ([]byte, []Hit)
 		}
 		p := s.set.place(m)
 		hits = count(hits, p.rule)
-		dst = append(dst, s.buf[end:p.start]...)
+		dst = s.plain(dst, end, p.start)
+		if s.weave != nil {
+			dst, end = s.weave.masked(dst, s.buf, p.start, p.end, s.set.rules[p.rule].Transform), p.end
+			continue
+		}
 		var null bool
 		if dst, null = s.set.rules[p.rule].Transform.Text(dst, s.buf[p.start:p.end]); null {
 			dst = append(dst, Redacted...)
 		}
 		end = p.end
 	}
-	return append(dst, s.buf[end:max(cut, end)]...), hits
+	return s.plain(dst, end, max(cut, end)), hits
+}
+
+// plain appends the buffer as it is.
+func (s *Stream) plain(dst []byte, from, to int) []byte {
+	if s.weave != nil {
+		return s.weave.plain(dst, s.buf, from, to)
+	}
+	return append(dst, s.buf[from:to]...)
 }
 
 // trim forgets the buffer up to cut but for its context.
@@ -178,5 +192,8 @@ func (s *Stream) trim(cut int) {
 		s.buf = s.buf[:copy(s.buf, s.buf[drop:])]
 		s.from -= drop
 		s.line -= drop
+		if s.weave != nil {
+			s.weave.shift(drop)
+		}
 	}
 }
