@@ -11,8 +11,12 @@ import (
 	"sallyport/schemas/resources"
 )
 
-// ruleForward denies forwarding that nobody allowed.
-const ruleForward = "builtin/forward"
+const (
+	// ruleForward denies forwarding that nobody allowed.
+	ruleForward = "builtin/forward"
+	// ruleLine denies what would take the lines of a restricted shell from the gateway.
+	ruleLine = "builtin/restricted"
+)
 
 // Objects that a `when` sees of what runs over SSH, empty for other protocols.
 type (
@@ -78,6 +82,9 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 		return v.watched()
 	}
 	v.policies(t, vars)
+	if ask.GetKind() == schemas.CommandKind_COMMAND_KIND_LINE && found.exec.Facts.Interactive {
+		v.deny(ruleLine, "a restricted shell starts no other shell, and nothing else that one types into")
+	}
 	v.sshMasked(t.masks, ask)
 	if found.seen.named {
 		v.forward(t.resource.Target.SSH, vars.command.Forward)

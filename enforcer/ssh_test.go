@@ -38,6 +38,12 @@ func terminalAsk(text string) *schemas.VerdictAsk {
 	return a
 }
 
+func lineAsk(text string) *schemas.VerdictAsk {
+	a := terminalAsk(text)
+	a.Kind = kindLine
+	return a
+}
+
 func TestSSHVerdicts(t *testing.T) {
 	for name, c := range map[string]struct {
 		rules string
@@ -60,6 +66,9 @@ func TestSSHVerdicts(t *testing.T) {
 		"facts do not allow the opaque":       {sshRules("deny", "a allow command.exec.programs.all(p, p in ['eval'])"), execAsk("eval $x"), "deny", []string{"builtin/opaque"}},
 		"unparsed":                            {sshRules("deny"), execAsk("ls )"), "deny", []string{"builtin/unparsed"}},
 		"unparsed line":                       {sshRules("deny"), sshAsk(kindLine, "ls )"), "deny", []string{"builtin/unparsed"}},
+		"line of a restricted shell":          {sshRules("deny"), sshAsk(kindLine, "ls -l"), "allow", nil},
+		"a shell in a restricted shell":       {sshRules("deny", "a allow true"), lineAsk("sudo bash"), "deny", []string{"builtin/restricted"}},
+		"an editor in a restricted shell":     {sshRules("allow"), lineAsk("vi x"), "deny", []string{"builtin/restricted"}},
 		"writes":                              {sshRules("deny", "a deny command.exec.writes.exists(w, w.startsWith('/etc/') || w == '*')"), execAsk("echo x >> /tmp/../etc/passwd"), "deny", []string{"a"}},
 		"writes that are not known":           {sshRules("deny", "a deny command.exec.writes.exists(w, w.startsWith('/etc/') || w == '*')"), execAsk(`echo x >> "$f"`), "deny", []string{"a"}},
 		"login":                               {sshRules("deny", "a deny command.exec.login == 'deploy'"), execAsk("ls"), "deny", []string{"a"}},
