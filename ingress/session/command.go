@@ -24,6 +24,9 @@ func (c Command) circumstances(dst []byte) []byte {
 	if c.Terminal {
 		terminal = 1
 	}
+	if c.Observed {
+		terminal |= 2
+	}
 	dst = append(dst, terminal)
 	dst = appendSized(dst, []byte(c.Login))
 	for _, m := range []interface {

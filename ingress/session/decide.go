@@ -268,6 +268,7 @@ func (s *Session) question(c Command, names bool) ([]byte, error) {
 	s.ask.Text, s.ask.Kind, s.ask.Digest = c.Text, c.Kind, s.digest(c.Text, nil)
 	s.ask.State = s.State.snapshot(names)
 	s.ask.Operation, s.ask.Forward, s.ask.Terminal, s.ask.Login = c.Operation, c.Forward, c.Terminal, c.Login
+	s.ask.Observed = c.Observed
 	data, err := s.ask.MarshalVT()
 	s.ask.Text, s.ask.State, s.ask.Operation, s.ask.Forward = "", nil, nil, nil
 	return data, err

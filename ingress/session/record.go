@@ -42,6 +42,7 @@ type Command struct {
 	Terminal  bool   // it has a terminal
 	Login     string // account on the target
 	Parent    uint64 // the command that it is part of; 0: none
+	Observed  bool   // it was seen to run already: see Observe
 }
 
 // Command records a command and its verdict, and returns its number. It is on the log for sure
