@@ -15,6 +15,7 @@ type told struct {
 	opened   *schemas.Opened
 	at       time.Time
 	commands map[uint64]*schemas.Command // without a result yet
+	observed []observedLine              // the last ones
 }
 
 func newTold(id schemas.SessionID) *told {
@@ -32,9 +33,16 @@ func (t *told) fold(l journal.Located) *event {
 	case *schemas.Entry_Command:
 		t.commands[number] = k.Command
 	case *schemas.Entry_Verdict:
+		if e, observed := t.alert(l, k.Verdict); observed {
+			return e
+		}
 		return t.verdictEvent(l, k.Verdict)
+	case *schemas.Entry_Observed:
+		return t.observedEvent(l, k.Observed)
+	case *schemas.Entry_File:
+		return t.transferred(l, k.File)
 	case *schemas.Entry_Result:
-		e := t.resultEvent(t.event(l, "command", "finished", classDatabase), k.Result)
+		e := t.resultEvent(t.event(l, "command", "finished", classOf(t.commands[k.Result.GetCommand()])), k.Result)
 		delete(t.commands, k.Result.GetCommand())
 		return e
 	case *schemas.Entry_Closed:
@@ -97,14 +105,19 @@ func (t *told) closedEvent(e *event, c *schemas.Closed) *event {
 func (t *told) about(e *event, number uint64) *schemas.Command {
 	o, d, c := t.opened, &e.data, t.commands[number]
 	d.Actor = &ocsfActor{User: user(o.GetPrincipal()), Session: t.session(), AppName: o.GetClientName()}
+	d.Unmapped.Command, d.Unmapped.CommandKind, d.Unmapped.CommandDigest = number, commandKind(c.GetKind()), digest(c.GetDigest())
+	d.Unmapped.TextSize = c.GetTextSize()
+	if e.class != classDatabase {
+		t.aboutShell(e, c)
+		return c
+	}
 	d.Database = &ocsfEntity{Name: cmp.Or(o.GetDatabase(), known(o.GetTarget())), Type: o.GetProtocol()}
 	d.TypeID = datastoreDatabase
 	d.QueryInfo = &ocsfQuery{UID: fmt.Sprintf("%s.%d", t.id, number), DatastoreQuery: c.GetText()}
 	if c.GetSql().GetUnparsed() { // nobody could look for secrets in it
 		d.QueryInfo.DatastoreQuery = ""
 	}
-	d.Unmapped.Command, d.Unmapped.CommandKind, d.Unmapped.CommandDigest = number, commandKind(c.GetKind()), digest(c.GetDigest())
-	d.Unmapped.TextSize, d.Unmapped.SQL = c.GetTextSize(), sql(c.GetSql())
+	d.Unmapped.SQL = sql(c.GetSql())
 	return c
 }
 
@@ -117,7 +130,7 @@ func (t *told) verdictEvent(l journal.Located, v *schemas.Verdict) *event {
 	default: // what is not known was not allowed
 		what, action, disposition, severity, status = "denied", actionDenied, dispositionBlocked, medium, failed
 	}
-	e := t.event(l, "command", what, classDatabase)
+	e := t.event(l, "command", what, classOf(t.commands[v.GetCommand()]))
 	d := &e.data
 	t.about(e, v.GetCommand())
 	d.Metadata.Profiles = []string{"security_control"}
@@ -135,7 +148,10 @@ func (t *told) verdictEvent(l journal.Located, v *schemas.Verdict) *event {
 func (t *told) resultEvent(e *event, r *schemas.Result) *event {
 	d := &e.data
 	t.about(e, r.GetCommand())
-	d.StatusID, d.Duration, d.QueryInfo.BytesOut = success, r.GetDuration()/int64(time.Millisecond), r.GetBytes()
+	d.StatusID, d.Duration = success, r.GetDuration()/int64(time.Millisecond)
+	if d.QueryInfo != nil {
+		d.QueryInfo.BytesOut = r.GetBytes()
+	}
 	rows, in, out, refused, suspended := r.GetRows(), r.GetBytesIn(), r.GetBytes(), r.GetRefused(), r.GetSuspended()
 	d.Unmapped.Tag, d.Unmapped.Rows, d.Unmapped.BytesIn, d.Unmapped.BytesOut = r.GetTag(), &rows, &in, &out
 	d.Unmapped.Refused, d.Unmapped.Suspended = &refused, &suspended

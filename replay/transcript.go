@@ -17,6 +17,9 @@ type transcript struct {
 	database string
 	commands map[uint64]*running
 	texts    map[uint64]*strings.Builder // pieces of long commands, by number of the first
+
+	server string // account and target, of a session on a server
+	lines  map[uint64]*plainTerminal
 }
 
 // running is a command whose result has not come.
@@ -31,7 +34,7 @@ type running struct {
 const mostShown = 1 << 20
 
 func newTranscript(w io.Writer, width int) *transcript {
-	return &transcript{w: w, width: width, commands: map[uint64]*running{}, texts: map[uint64]*strings.Builder{}}
+	return &transcript{w: w, width: width, commands: map[uint64]*running{}, texts: map[uint64]*strings.Builder{}, lines: map[uint64]*plainTerminal{}}
 }
 
 func (t *transcript) entry(e Entry) {
@@ -54,6 +57,10 @@ func (t *transcript) entry(e Entry) {
 		t.rows(e.Rows)
 	case KindBytes:
 		t.bytes(e.Bytes)
+	case KindObserved:
+		t.typed(e.Observed)
+	case KindFile:
+		t.moved(e.File)
 	case KindNotice:
 		t.notice(e.Notice)
 	case KindResult:
@@ -89,6 +96,9 @@ func (t *transcript) remark(format string, args ...any) {
 
 func (t *transcript) opened(o *Opened) {
 	t.database = cmp.Or(o.Database, o.Target)
+	if o.Protocol == "ssh" {
+		t.server = o.UpstreamUser + "@" + o.Target
+	}
 	t.remark("%s on %s%s, from %s", o.Principal, o.Target, because(o.Protocol), o.ClientAddress)
 }
 
@@ -124,6 +134,10 @@ func (t *transcript) command(number uint64, c *Command) {
 	}
 	if uint64(len(text)) < c.TextSize {
 		text += fmt.Sprintf(" … (%d bytes in all)", c.TextSize)
+	}
+	if t.server != "" {
+		t.shell(c, text)
+		return
 	}
 	prompt, further := plain(t.database)+"=> ", plain(t.database)+"-> "
 	fmt.Fprintln(t.w, prompt+strings.ReplaceAll(plain(strings.TrimRight(text, " \n")), "\n", "\n"+further))
@@ -193,6 +207,13 @@ func (t *transcript) rows(r *Rows) {
 }
 
 func (t *transcript) bytes(b *Bytes) {
+	switch {
+	case b.Format == "terminal":
+		t.terminalOutput(b)
+		return
+	case b.Format == "withheld", t.server != "" && (b.Channel == "in" || b.Format == "file"):
+		return
+	}
 	if b.Text == nil {
 		t.remark("%d bytes %s", len(b.Base64), b.Channel)
 		return
@@ -230,6 +251,10 @@ func (t *transcript) failure(f *Failure) {
 
 func (t *transcript) result(r *Result) {
 	c := t.of(r.Command)
+	if l := t.lines[r.Command]; l != nil {
+		fmt.Fprint(t.w, plain(l.flush()))
+		delete(t.lines, r.Command)
+	}
 	if c.copied != 0 && c.copied != '\n' {
 		fmt.Fprintln(t.w)
 	}

@@ -116,6 +116,10 @@ func (b *batch) entry(ctx context.Context, id schemas.SessionID, l located) erro
 		return b.result(ctx, id, l, e.Result)
 	case *schemas.Entry_Notice:
 		return b.notice(ctx, id, l, e.Notice)
+	case *schemas.Entry_Observed:
+		return b.observed(ctx, id, l, e.Observed)
+	case *schemas.Entry_File:
+		return b.file(ctx, id, l, e.File)
 	case *schemas.Entry_Columns:
 		b.columns(id, e.Columns)
 		return nil

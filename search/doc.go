@@ -18,9 +18,12 @@
 // a Bytes frame (COPY), so that a hit names the frame; a row that is spread over frames is found
 // in the one that ends it, and a row of over 64 MiB of cells in several frames is not searchable.
 // One a notice, and one an error that belongs to no command. A longer command or parameter has
-// further documents. What a command returned carries what was said about it before it ran, so
+// further documents. One the lines of a terminal's screen that became final with a frame (the cursor left
+// them, or they stayed as they were for a second), as an emulator of the size with which the terminal was opened shows them: a hit
+// is in the frame with which the text stood on the screen. One an observed command line, and one a file
+// that went by. What a command returned carries what was said about it before it ran, so
 // kind:SELECT or verdict:held narrows rows too. Values that were not recorded (markers) and
-// binary or terminal payload are not indexed.
+// binary payload, what was typed and the content of files are not indexed.
 //
 // All words of a query must be in one document (AND), each in any of its texts; field:rows and the
 // like narrow where the words beside them are looked for.
@@ -53,9 +56,10 @@
 //	who: group: agent: run:                    principal (or agent), its groups, its run
 //	target: label: protocol: database: client: label:env=prod, or label:env
 //	session:                                   one session
-//	kind: table: column: verdict: policy:      DROP; customers or public.customers; held, denied, allowed
+//	kind: table: column: verdict: policy:      DROP, EXEC; customers or public.customers; held, denied, allowed
+//	program: path:                             of command lines and files: curl; /etc/passwd, etc/passwd or passwd
 //	error:                                     SQLSTATE, or words of the message
-//	field:                                     command, parameter, error, rows or notice
+//	field:                                     command, parameter, error, rows, notice, screen, observed or file
 //	after: before:                             2026-11-01, 2026-11-01T15:04 (UTC), RFC 3339, 2h, 7d, today, yesterday
 //	word  "a phrase"  word*  -not  NOT  AND  OR  ( )  kind:(DROP OR TRUNCATE)
 //

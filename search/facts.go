@@ -27,11 +27,7 @@ func (b *batch) command(ctx context.Context, id schemas.SessionID, l located, c 
 	}
 	r := newRecord(query.Command, s, l)
 	r.Command = r.Number
-	r.About = about{
-		Kinds:   c.GetSql().GetKinds(),
-		Tables:  union(c.GetSql().GetReads(), c.GetSql().GetWrites()),
-		Columns: c.GetSql().GetColumns(),
-	}
+	r.About = meaning(c)
 	chunks := split(whole.text)
 	r.Text = chunks[0]
 	b.rest(r, query.Command, chunks[1:])

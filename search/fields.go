@@ -94,6 +94,8 @@ func (f fields) about(a *about) {
 	f.keywords(query.Policy, a.Policies...)
 	f.keywords(query.Table, withTails(a.Tables)...)
 	f.keywords(query.Column, withTails(a.Columns)...)
+	f.keywords(query.Program, a.Programs...)
+	f.keywords(query.Path, pathTails(a.Paths)...)
 }
 
 // withTails adds to each qualified name its shorter forms: customers for public.customers.

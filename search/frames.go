@@ -209,6 +209,9 @@ func (s *stream) line(cells []values.Cell) string {
 
 // payload adds bytes that are text: COPY in its text and CSV formats.
 func (b *batch) payload(ctx context.Context, id schemas.SessionID, l located, p *schemas.Bytes) error {
+	if displayed(p) {
+		return b.display(ctx, id, l, p)
+	}
 	if !searched(p) {
 		return nil
 	}
@@ -225,7 +228,13 @@ func (b *batch) payload(ctx context.Context, id schemas.SessionID, l located, p 
 
 // searched reports whether bytes may be text. Their format is what the gateway knows; whether a
 // COPY from the client is binary only its bytes tell.
-func searched(p *schemas.Bytes) bool { return p.Format != "binary" && p.Format != "terminal" }
+func searched(p *schemas.Bytes) bool {
+	switch p.Format {
+	case "binary", "terminal", "withheld", "file":
+		return false
+	}
+	return true
+}
 
 // text returns the frame's text, begun with the end of the one before it so that no word is cut
 // in two, and keeps its end. It is false for what is not UTF-8 text.

@@ -51,6 +51,8 @@ type about struct {
 	Kinds    []string `json:"kinds,omitempty"`
 	Tables   []string `json:"tables,omitempty"`
 	Columns  []string `json:"columns,omitempty"`
+	Programs []string `json:"programs,omitempty"`
+	Paths    []string `json:"paths,omitempty"`
 	Verdict  string   `json:"verdict,omitempty"`  // as the enforcer gave it
 	Verdicts []string `json:"verdicts,omitempty"` // with what reviewers made of a hold
 	Policies []string `json:"policies,omitempty"`

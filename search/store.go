@@ -30,11 +30,14 @@ type store struct {
 
 	records *cache[string, *record]
 	frames  *cache[schemas.SessionID, *frames]
+	// terminals are screens: each is some tens of KiB.
+	terminals *cache[string, *terminal]
 }
 
 const (
 	cachedRecords = 8192
 	cachedFrames  = 2048
+	cachedScreens = 256
 )
 
 // boltTimeout bounds the wait for another process that has the same index open.
@@ -68,6 +71,8 @@ func newStore(b bleve.Index) *store {
 		bleve:   b,
 		records: newCache[string, *record](cachedRecords),
 		frames:  newCache[schemas.SessionID, *frames](cachedFrames),
+
+		terminals: newCache[string, *terminal](cachedScreens),
 	}
 }
 
@@ -148,6 +153,7 @@ func (s *store) commit(records map[string]*record, p Position, mark int64) error
 func (s *store) forget() {
 	s.records.clear()
 	s.frames.clear()
+	s.terminals.clear()
 }
 
 func (s *store) close() error { return s.bleve.Close() }

@@ -2,13 +2,17 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
+	"testing"
 
 	"github.com/jackc/pgproto3/v2"
 
 	"sallyport/ingress/credential"
+	"sallyport/ingress/session"
+	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
 
@@ -172,4 +176,61 @@ func Cells(body []byte) (n int, ok bool) {
 	}
 	_, _, _ = twoCells(body)
 	return len(cells), ok
+}
+
+// MaskFor makes a plan ready, as a gateway does.
+func MaskFor(t testing.TB, p *schemas.MaskPlan) *session.Masks {
+	t.Helper()
+	m, err := session.ReadyMasks(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// MaskRow masks the cells of a row whose columns are as given. ok is false for a row that is none.
+func MaskRow(m *session.Masks, columns []*schemas.Column, cells []byte) (client, recorded []byte, ok bool) {
+	rm := newResultMask(m, new(session.Tally), 0, false, columns)
+	if rm == nil {
+		return cells, cells, true
+	}
+	return rm.rowOf(context.Background(), cells)
+}
+
+// MaskCopy masks COPY data that comes in pieces of n bytes.
+func MaskCopy(m *session.Masks, binary bool, width, n int, data []byte) (client, recorded []byte, err error) {
+	c := newCopyMask(m, new(session.Tally), 0, binary, width, false, 1<<20)
+	if c == nil {
+		return data, data, nil
+	}
+	none := func(copiedVeil) error { return nil }
+	for len(data) > 0 {
+		k := min(n, len(data))
+		_, out, kept, err := c.feed(context.Background(), data[:k], none)
+		if err != nil {
+			return nil, nil, err
+		}
+		client, recorded = append(client, out...), append(recorded, kept...)
+		data = data[k:]
+	}
+	_, out, kept, err := c.end(context.Background(), none)
+	return append(client, out...), append(recorded, kept...), err
+}
+
+// MaskMessage hides what of an ErrorResponse may quote values.
+func MaskMessage(m *session.Masks, guard schemas.Messages, command string, raw []byte) (client, recorded []byte, ok bool) {
+	mm := messageMask{masks: m, guard: guard, text: command, client: m.MaskPlan.Whole.GetClient() != 0, tally: new(session.Tally)}
+	return mm.message(context.Background(), raw)
+}
+
+// QuotesNothing is quotesNothing.
+var QuotesNothing = quotesNothing
+
+// MaskArray masks each element of an array.
+func MaskArray(v []byte, isBinary bool) ([]byte, bool) {
+	each := func(dst, _ []byte) ([]byte, bool) { return append(dst, "a b"...), false }
+	if isBinary {
+		return arrayBinary(nil, v, each)
+	}
+	return arrayText(nil, v, each)
 }

@@ -94,7 +94,7 @@ func (m masker) text(dst []byte, oid uint32, v []byte) (out []byte, null bool) {
 			f = 0
 		}
 		f, null = m.t.Float(f, bitsOf(oid))
-		return strconv.AppendFloat(dst, f, 'f', -1, 64), null
+		return append(dst, values.Text(oid, true, appendFloat(nil, f, oid))...), null
 	case typeNumeric:
 		return m.t.Numeric(dst, v)
 	case typeMoney:
@@ -116,6 +116,9 @@ func (m masker) text(dst []byte, oid uint32, v []byte) (out []byte, null bool) {
 	if fixed, ok := fixedText(oid, v); ok {
 		return append(dst, fixed...), false
 	}
+	if oid == typeXML && m.t.Method() == mask.Partial { // a part of a document is none
+		return append(dst, mask.Redacted...), false
+	}
 	return m.t.Text(dst, v)
 }
 
@@ -135,7 +138,7 @@ func fixedText(oid uint32, v []byte) (string, bool) {
 	case typeMacaddr8:
 		return "00:00:00:00:00:00:00:00", true
 	case typeBit, typeVarbit:
-		return string(bytes.Repeat([]byte{'0'}, len(v))), true
+		return string(bytes.Repeat([]byte{'0'}, max(1, len(v)))), true
 	case typeRecord:
 		return "(" + mask.Redacted + ")", true
 	}
@@ -150,10 +153,10 @@ func (m masker) binary(dst []byte, oid uint32, v []byte) (out []byte, null bool)
 		return appendInteger(dst, n, bitsOf(oid)/8), null
 	case typeFloat4:
 		f, null := m.t.Float(float64(math.Float32frombits(uint32(integer(v)))), 32)
-		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f))), null
+		return appendFloat(dst, f, oid), null
 	case typeFloat8:
 		f, null := m.t.Float(math.Float64frombits(uint64(integer(v))), 64)
-		return binary.BigEndian.AppendUint64(dst, math.Float64bits(f)), null
+		return appendFloat(dst, f, oid), null
 	case typeNumeric:
 		text, null := m.t.Numeric(nil, []byte(values.Text(typeNumeric, true, v)))
 		return appendNumeric(dst, text), null
@@ -180,6 +183,9 @@ func (m masker) binary(dst []byte, oid uint32, v []byte) (out []byte, null bool)
 	if fixed, ok := fixedBinary(oid, v); ok {
 		return append(dst, fixed...), false
 	}
+	if oid == typeXML && m.t.Method() == mask.Partial {
+		return append(dst, mask.Redacted...), false
+	}
 	if textual(oid) || oid != 0 && printable(v) {
 		return m.t.Text(dst, v)
 	}
@@ -197,6 +203,8 @@ func fixedBinary(oid uint32, v []byte) ([]byte, bool) {
 		return []byte{2, 32, 1, 4, 0, 0, 0, 0}, true
 	case (oid == typeBit || oid == typeVarbit) && len(v) >= 4:
 		return append(bytes.Clone(v[:4]), make([]byte, len(v)-4)...), true
+	case oid == typeBit || oid == typeVarbit:
+		return []byte{0, 0, 0, 1, 0}, true // one bit
 	}
 	return nil, false
 }
@@ -253,6 +261,13 @@ func appendInteger(dst []byte, n int64, size int) []byte {
 		return binary.BigEndian.AppendUint32(dst, uint32(n))
 	}
 	return binary.BigEndian.AppendUint64(dst, uint64(n))
+}
+
+func appendFloat(dst []byte, f float64, oid uint32) []byte {
+	if oid == typeFloat4 {
+		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f)))
+	}
+	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
 }
 
 // cents reads the digits of an amount as the locale writes it.

@@ -21,6 +21,9 @@
 //	command.denied             6005 Datastore Activity, Query   Verdict
 //	command.held               6005 Datastore Activity, Query   Verdict
 //	command.finished           6005 Datastore Activity, Query   Result
+//	command.observed           4007 SSH Activity, Other         Observed
+//	command.alerted            4007 SSH Activity, Other         Verdict on an observed command
+//	file.transferred           1001 File System Activity        File
 //	identity.signed_in         3002 Authentication, Logon       SignIn
 //	identity.sign_in_failed    3002 Authentication, Logon       SignIn
 //	identity.token_created     3004 Entity Management, Create   TokenCreated
@@ -39,6 +42,9 @@
 //	approval.withdrawn         3004 Entity Management, Update   ApprovalWithdrawn
 //	approval.used              3004 Entity Management, Update   ApprovalUsed
 //	run.opened                 3004 Entity Management, Create   RunOpened
+//
+// Events of commands over SSH have class 4007 SSH Activity (what runs, shells, forwarding) or 1001 File System
+// Activity (operations on files) in place of 6005.
 //
 // Verdicts use OCSF's security_control profile: action_id and disposition_id are Allowed and
 // Allowed, Denied and Blocked, or, for held, Unknown and Delayed. What OCSF has no place for is in

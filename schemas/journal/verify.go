@@ -195,7 +195,7 @@ func (v *verifier) entry(s *chain, m Message, e Located, own bool) {
 			v.problem("%s message %d is sealed by the wrong hand", s.stream, m.Sequence)
 		}
 		return
-	case *schemas.Entry_Text, *schemas.Entry_Columns, *schemas.Entry_Rows, *schemas.Entry_Bytes:
+	case *schemas.Entry_Text, *schemas.Entry_Columns, *schemas.Entry_Rows, *schemas.Entry_Bytes, *schemas.Entry_Concealed:
 		isFact = false
 	case *schemas.Entry_Opened:
 		opened = true

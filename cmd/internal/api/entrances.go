@@ -49,6 +49,8 @@ func (a *API) mountEntrances(front *http.ServeMux) {
 		"GET /api/v1/identity/oidc/{provider}/start":    a.oidcStart,
 		"GET /api/v1/identity/oidc/{provider}/callback": a.oidcCallback,
 		"POST /api/v1/identity/password":                a.paced(a.password),
+		"POST /api/v1/identity/token":                   a.token,
+		"POST /api/v1/identity/device":                  a.paced(a.askDevice),
 	} {
 		front.HandleFunc(pattern, handler)
 	}

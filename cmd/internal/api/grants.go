@@ -13,9 +13,9 @@ import (
 
 // Grant types of the token endpoint.
 const (
-	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
-	grantCode     = "authorization_code"                              // RFC 6749, RFC 7636, RFC 8252
-	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628
+	GrantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
+	GrantCode     = "authorization_code"                              // RFC 6749, RFC 7636, RFC 8252
+	GrantDevice   = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628
 
 	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
 )
@@ -58,16 +58,16 @@ func (a *API) grant(r *http.Request) (*TokenAnswer, error) {
 		return nil, oauthError{"invalid_request", &schemas.Error{Code: schemas.CodeInvalid, Message: "the body must be a form: " + err.Error()}}
 	}
 	grant := r.PostForm.Get("grant_type")
-	if grant == grantDevice { // which polls
+	if grant == GrantDevice { // which polls
 		return a.redeemDevice(r)
 	}
 	if err := a.pace(r); err != nil {
 		return nil, oauthError{"slow_down", schemas.Shown(err)}
 	}
 	switch grant {
-	case grantExchange:
+	case GrantExchange:
 		return a.exchange(r)
-	case grantCode:
+	case GrantCode:
 		return a.redeemCode(r)
 	}
 	return nil, oauthError{"unsupported_grant_type", &schemas.Error{Code: schemas.CodeInvalid, Message: "grant_type must be token-exchange, authorization_code or device_code"}}

@@ -80,12 +80,13 @@ func newRoot(s Streams) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default sallyport.yaml, if it is there)")
-	root.PersistentFlags().StringVar(&a.url, "url", "", "`URL` of a server, reached with the token in SALLYPORT_TOKEN")
+	root.PersistentFlags().StringVar(&a.url, "url", "", "`URL` of a server, reached with the token in SALLYPORT_TOKEN, else with the one that login kept")
 	for _, group := range [][]*cobra.Command{a.serverCommands(), a.resourceCommands(), a.tokenCommands(), a.readCommands(), a.proofCommands(), a.approvalCommands(), a.steering(), a.sshCommands()} {
 		root.AddCommand(group...)
 	}
 	root.AddCommand(a.accessCommands()...)
 	root.AddCommand(a.userCommands()...)
+	root.AddCommand(a.loginCommands()...)
 	return root
 }
 
@@ -128,7 +129,7 @@ func (a *app) client() (*client.Client, error) {
 		return nil, usage("--config and --url exclude each other")
 	}
 	if a.url != "" {
-		return client.New(client.Config{URL: a.url, Token: a.Env("SALLYPORT_TOKEN")})
+		return a.remote()
 	}
 	c, err := a.load()
 	if err != nil {

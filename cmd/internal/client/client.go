@@ -52,7 +52,7 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("%q is not an http or https URL", c.URL)
 	}
 	if c.Token == "" {
-		return nil, errors.New("no token: set SALLYPORT_TOKEN to one")
+		return nil, errors.New("no token: run sallyport login, or set SALLYPORT_TOKEN to one")
 	}
 	if base.Scheme == "http" && !loopback(base.Hostname()) {
 		return nil, fmt.Errorf("%s would send the token in clear: use https", c.URL)

@@ -32,6 +32,8 @@ const (
 	Kind     Field = "kind"
 	Table    Field = "table"
 	Column   Field = "column"
+	Program  Field = "program"
+	Path     Field = "path"
 	Verdict  Field = "verdict"
 	Policy   Field = "policy"
 	Error    Field = "error"
@@ -43,7 +45,7 @@ const (
 // Fields are all named fields, in the order in which messages list them.
 var fields = []Field{
 	Who, Group, Agent, Run, Target, Label, Protocol, Database, Client, Session, Kind, Table,
-	Column, Verdict, Policy, Error, In, After, Before,
+	Column, Program, Path, Verdict, Policy, Error, In, After, Before,
 }
 
 // Node is And, Or, Not or Term.

@@ -15,10 +15,13 @@ const (
 	Failure   = "error"
 	Rows      = "rows"
 	Notice    = "notice"
+	Screen    = "screen"   // lines that stood on a terminal
+	Observed  = "observed" // command lines that were seen to be typed
+	File      = "file"     // files that went by
 )
 
 // Parts are all values of field:.
-var Parts = []string{Command, Parameter, Failure, Rows, Notice}
+var Parts = []string{Command, Parameter, Failure, Rows, Notice, Screen, Observed, File}
 
 // value makes the current token a term of f.
 func (p *parser) value(f Field) (Term, error) {
@@ -100,6 +103,8 @@ var parts = map[string]string{
 	Failure: Failure, "errors": Failure,
 	Rows: Rows, "row": Rows,
 	Notice: Notice, "notices": Notice,
+	Screen: Screen, "screens": Screen,
+	Observed: Observed, File: File, "files": File,
 }
 
 func (p *parser) oneOf(t *Term, of map[string]string, want string) error {
