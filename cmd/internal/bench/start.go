@@ -171,7 +171,7 @@ func (b *bench) startSallyport(ctx context.Context) error {
 		return err
 	}
 	p := b.paths[0]
-	text := strings.NewReplacer("PORT", p.port, "USER", p.user).Replace(resources)
+	text := strings.NewReplacer("PORT", p.port, "USER", p.user).Replace(resources + maskedTargets())
 	settings := fmt.Sprintf("data_dir: %s/data\nlisten: {web: \"127.0.0.1:0\", postgres: \"127.0.0.1:%s\"}\nresources: [%s/resources.yaml]\n", b.dir, port, b.dir)
 	file := filepath.Join(b.dir, "sallyport.yaml")
 	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "resources.yaml"), []byte(text), 0o600), os.WriteFile(file, []byte(settings), 0o600),

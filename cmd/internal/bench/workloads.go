@@ -31,6 +31,8 @@ func (b *bench) workloads() []workload {
 		b.pgbench("throughput, 8 clients, prepared", "prepared", 8),
 		b.bulk("100k rows, SELECT", "SELECT * FROM bulk"),
 		b.bulk("100k rows, COPY TO STDOUT", "COPY bulk TO STDOUT"),
+		b.masked("100k rows, SELECT, 2 masks", "masked-2"),
+		b.masked("100k rows, SELECT, 20 masks", "masked-20"),
 		b.idle("memory of an idle session", "disable"),
 		b.idle("memory of an idle session, TLS", "require"),
 	}
@@ -73,6 +75,20 @@ func (b *bench) bulk(name, statement string) workload {
 		c.Stdout = io.Discard
 		return timed(c)
 	}}
+}
+
+// masked is bulk on a target with masks, against a direct connection that has none.
+func (b *bench) masked(name, target string) workload {
+	w := b.bulk(name, "SELECT * FROM bulk")
+	plain := w.run
+	w.paths = []string{direct, sallyport}
+	w.run = func(ctx context.Context, p path) (float64, error) {
+		if p.name == sallyport {
+			p.database = target
+		}
+		return plain(ctx, p)
+	}
+	return w
 }
 
 func timed(c *exec.Cmd) (float64, error) {

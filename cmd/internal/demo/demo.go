@@ -195,4 +195,14 @@ spec:
   verdict: hold
   approval: {any: [{groups: [dba], count: 1}], expires: 15m}
   message: destructive SQL needs a DBA
+---
+apiVersion: sallyport/v1
+kind: Mask
+metadata: {name: customers-mail}
+spec: {targets: {labels: {env: demo}}, columns: [customers.email]}
+---
+apiVersion: sallyport/v1
+kind: Mask
+metadata: {name: cards}
+spec: {targets: {labels: {env: demo}}, detect: [credit-card], with: partial, keep: 4}
 `

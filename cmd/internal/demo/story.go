@@ -40,6 +40,7 @@ func (d *demo) story(ctx context.Context) error {
 		run   func(context.Context, string) error
 	}{
 		{"alice reads her customers, with her own psql and a token instead of a password", d.reads},
+		{"mail is masked however she asks for it, and cards wherever they are", d.masked},
 		{"alice tries to drop the table: it waits, and bob refuses", d.dropRefused},
 		{"alice drops last year's copy: it waits, and bob approves", d.dropApproved},
 		{"somebody searches for what happened to customers", d.searches},
@@ -117,11 +118,24 @@ func (d *demo) psql(ctx context.Context, token string, statements ...string) (st
 }
 
 func (d *demo) reads(ctx context.Context, token string) error {
-	out, err := d.psql(ctx, token, "SELECT id, name, email FROM customers ORDER BY id LIMIT 3;")
+	out, err := d.psql(ctx, token, "SELECT id, name, since FROM customers ORDER BY id LIMIT 3;")
 	if err != nil {
 		return err
 	}
 	return expect(out, "Ada Lovelace", "(3 rows)")
+}
+
+func (d *demo) masked(ctx context.Context, token string) error {
+	out, err := d.psql(ctx, token, "SELECT id, email, reverse(email), card FROM customers ORDER BY id LIMIT 3;")
+	if err != nil {
+		return err
+	}
+	for _, hidden := range []string{"ada@", "ecarg", "4111 1111"} {
+		if strings.Contains(out, hidden) {
+			return fmt.Errorf("%q was to be masked in:\n%s", hidden, out)
+		}
+	}
+	return expect(out, "[redacted]", "***************1111", "(3 rows)")
 }
 
 func expect(out string, wanted ...string) error {
@@ -231,8 +245,8 @@ func (d *demo) proves(ctx context.Context, _ string) error {
 		n++
 		d.say("   session %s: %d entries, whole", r.Session, r.Entries)
 	}
-	if n < 3 {
-		return fmt.Errorf("%d sessions were proven, want 3", n)
+	if n < 4 {
+		return fmt.Errorf("%d sessions were proven, want 4", n)
 	}
 	return nil
 }
