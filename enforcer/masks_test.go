@@ -331,3 +331,25 @@ func TestTemporaryRelations(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A name of a temporary relation stands for it and for what it hides, which it may no longer do when the
+// statement runs.
+func TestTemporaryRelationsThatHideOthers(t *testing.T) {
+	e := newMasked(t)
+	for text, want := range map[string]string{
+		"SELECT note FROM customers":                         "clear",
+		"SELECT ssn FROM customers":                          "ssn=2/2",
+		"SELECT reverse(ssn) AS r FROM customers":            "r=2/2",
+		"SELECT email FROM customers":                        "email=4/4",
+		"SELECT note, salary FROM customers":                 "note salary=4/4",
+		"SELECT reverse(ssn) AS r FROM pg_temp.customers":    "r=2/2",
+		"SELECT reverse(c.ssn) AS r FROM public.customers c": "r=2/2",
+		"PREPARE p AS SELECT ssn FROM customers":             "clear",
+	} {
+		a := maskAsk(text)
+		a.State.Temporary = []*schemas.Temporary{{Name: "customers", Columns: []string{"id", "note", "ssn"}}}
+		if got := plan(e.Verdict(t.Context(), a)); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}

@@ -287,6 +287,10 @@ func TestMaskedRoads(t *testing.T) {
 	}
 	m.binary(ctx, t)
 	m.psycopg(t)
+	m.excepted(t)
+	if out := m.sallyport("verify"); strings.Contains(out, "wrong") || !strings.Contains(out, "whole") {
+		t.Errorf("verify: %s", out)
+	}
 	m.nothingKept(t)
 }
 
@@ -340,6 +344,17 @@ func (m *maskedGateway) binary(ctx context.Context, t *testing.T) {
 	}
 	if got := direct(t, m.server, "orders", "SELECT string_agg(ssn, ' ' ORDER BY id) FROM customers WHERE id >= 50"); got != "861-42-9937 734-19-5528 861-42-9937 734-19-5528" {
 		t.Errorf("stored %q", got)
+	}
+}
+
+// excepted is somebody who sees what the others do not, errors too.
+func (m *maskedGateway) excepted(t *testing.T) {
+	t.Helper()
+	out := m.run(t, "carol", m.carol, "SELECT ssn, email, salary FROM customers WHERE id = 1;\nCOPY customers (id, ssn) TO STDOUT;\nSELECT ssn::int FROM customers;\n", "psql", "-XAt")
+	for _, want := range []string{"734-19-5528|zanzibar.quux@example.org|918273", "1\t734-19-5528", `invalid input syntax for type integer: "`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("carol does not see %q in:\n%s", want, out)
+		}
 	}
 }
 

@@ -92,6 +92,13 @@ func (t *Transform) Bytes(dst, value []byte) (out []byte, null bool) {
 
 // partial writes an asterisk for each character but the last ones.
 func (t *Transform) partial(dst, value []byte) []byte {
+	if ascii(value) {
+		keep := min(t.keep, len(value)/2)
+		for range len(value) - keep {
+			dst = append(dst, '*')
+		}
+		return append(dst, value[len(value)-keep:]...)
+	}
 	left := utf8.RuneCount(value)
 	keep := min(t.keep, left/2)
 	for len(value) > 0 {
@@ -104,6 +111,15 @@ func (t *Transform) partial(dst, value []byte) []byte {
 		value, left = value[size:], left-1
 	}
 	return dst
+}
+
+func ascii(value []byte) bool {
+	for _, c := range value {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // sum is the keyed hash of a value. kind keeps a number's apart from that of the text with the

@@ -234,3 +234,12 @@ func MaskArray(v []byte, isBinary bool) ([]byte, bool) {
 	}
 	return arrayText(nil, v, each)
 }
+
+// RowMasker returns what masks one row after another.
+func RowMasker(m *session.Masks, columns []*schemas.Column) func(cells []byte) []byte {
+	rm := newResultMask(m, new(session.Tally), 0, false, columns)
+	return func(cells []byte) []byte {
+		client, _, _ := rm.rowOf(context.Background(), cells)
+		return client
+	}
+}

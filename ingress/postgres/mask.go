@@ -366,8 +366,11 @@ func (l *look) json(dst []byte, oid uint32, isBinary bool, v []byte) (out []byte
 	return out, null, found
 }
 
-// smallInt is below what has as few digits as nothing that a detector finds alone.
-const smallInt = 1e8
+// Numbers of less digits than smallDigits, and below smallInt, are nothing that a detector finds alone.
+const (
+	smallDigits = 9
+	smallInt    = 1e8
+)
 
 func (l *look) typed(dst []byte, oid uint32, isBinary bool, v []byte) (out []byte, null, found bool) {
 	text := v
@@ -378,6 +381,8 @@ func (l *look) typed(dst []byte, oid uint32, isBinary bool, v []byte) (out []byt
 		text = []byte(values.Text(oid, true, v))
 	} else if oid == typeBytea && !isBinary {
 		text = unhex(v)
+	} else if !isBinary && len(v) < smallDigits && !l.content.External() {
+		return dst, false, false
 	}
 	before := len(l.hits)
 	if _, _, found = l.apply(nil, text); !found {
