@@ -273,7 +273,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{28, 0}
+	return file_asks_proto_rawDescGZIP(), []int{33, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -814,6 +814,7 @@ func (x *StateEffect) GetLocal() bool {
 type ApprovalNeed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rules         []*ApprovalRule        `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Policies      []byte                 `protobuf:"bytes,90,opt,name=policies,proto3" json:"policies,omitempty"` // SHA-256 over the documents of the policies that held it, in the order of rules
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -855,6 +856,13 @@ func (x *ApprovalNeed) GetRules() []*ApprovalRule {
 	return nil
 }
 
+func (x *ApprovalNeed) GetPolicies() []byte {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
 // ApprovalRule is what one policy asks for. Without any and all, one person who may review the
 // target.
 type ApprovalRule struct {
@@ -867,6 +875,9 @@ type ApprovalRule struct {
 	ReasonRequired bool                   `protobuf:"varint,6,opt,name=reason_required,json=reasonRequired,proto3" json:"reason_required,omitempty"` // reviewers must say why
 	Starter        bool                   `protobuf:"varint,7,opt,name=starter,proto3" json:"starter,omitempty"`                                     // the person who started an agent may review what it asks for
 	Automatic      bool                   `protobuf:"varint,8,opt,name=automatic,proto3" json:"automatic,omitempty"`                                 // the policy itself consents: nobody is needed
+	Steps          []*ApprovalStep        `protobuf:"bytes,90,rep,name=steps,proto3" json:"steps,omitempty"`                                         // instead of any and all: each is needed, one after the other
+	StepUp         bool                   `protobuf:"varint,91,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`                        // who approves proves it anew, with a passkey
+	BreakGlass     []string               `protobuf:"bytes,92,rep,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`             // groups whose members may go on by themselves, to be reviewed afterwards
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -957,18 +968,385 @@ func (x *ApprovalRule) GetAutomatic() bool {
 	return false
 }
 
+func (x *ApprovalRule) GetSteps() []*ApprovalStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ApprovalRule) GetStepUp() bool {
+	if x != nil {
+		return x.StepUp
+	}
+	return false
+}
+
+func (x *ApprovalRule) GetBreakGlass() []string {
+	if x != nil {
+		return x.BreakGlass
+	}
+	return nil
+}
+
+// ApprovalStep is open once the step before it is satisfied.
+type ApprovalStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Any           []*ApprovalReviewers   `protobuf:"bytes,1,rep,name=any,proto3" json:"any,omitempty"`
+	All           []*ApprovalReviewers   `protobuf:"bytes,2,rep,name=all,proto3" json:"all,omitempty"`
+	Within        int64                  `protobuf:"varint,3,opt,name=within,proto3" json:"within,omitempty"`    // nanoseconds from its opening; 0: as long as the request holds
+	Escalate      []*ApprovalReviewers   `protobuf:"bytes,4,rep,name=escalate,proto3" json:"escalate,omitempty"` // after within, one of these suffices, too; without, the request expires then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalStep) Reset() {
+	*x = ApprovalStep{}
+	mi := &file_asks_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalStep) ProtoMessage() {}
+
+func (x *ApprovalStep) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalStep.ProtoReflect.Descriptor instead.
+func (*ApprovalStep) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ApprovalStep) GetAny() []*ApprovalReviewers {
+	if x != nil {
+		return x.Any
+	}
+	return nil
+}
+
+func (x *ApprovalStep) GetAll() []*ApprovalReviewers {
+	if x != nil {
+		return x.All
+	}
+	return nil
+}
+
+func (x *ApprovalStep) GetWithin() int64 {
+	if x != nil {
+		return x.Within
+	}
+	return 0
+}
+
+func (x *ApprovalStep) GetEscalate() []*ApprovalReviewers {
+	if x != nil {
+		return x.Escalate
+	}
+	return nil
+}
+
+// OfficeHours are times of day on days of the week, on the clocks of a time zone.
+type OfficeHours struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Days          []uint32               `protobuf:"varint,1,rep,packed,name=days,proto3" json:"days,omitempty"` // 0 is Sunday; empty: all
+	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`        // minutes after midnight
+	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`            // not included; not after from: on the day after
+	Zone          string                 `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`         // IANA name; empty: UTC
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfficeHours) Reset() {
+	*x = OfficeHours{}
+	mi := &file_asks_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfficeHours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfficeHours) ProtoMessage() {}
+
+func (x *OfficeHours) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfficeHours.ProtoReflect.Descriptor instead.
+func (*OfficeHours) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OfficeHours) GetDays() []uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *OfficeHours) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *OfficeHours) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *OfficeHours) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// AccessGrant is access for a time.
+type AccessGrant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"` // whose permissions
+	Target        string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	From          int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`     // nanoseconds since 1970; 0: when it is approved
+	Until         int64                  `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`   // nanoseconds since 1970; 0: length after from
+	Length        int64                  `protobuf:"varint,5,opt,name=length,proto3" json:"length,omitempty"` // nanoseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessGrant) Reset() {
+	*x = AccessGrant{}
+	mi := &file_asks_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessGrant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessGrant) ProtoMessage() {}
+
+func (x *AccessGrant) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessGrant.ProtoReflect.Descriptor instead.
+func (*AccessGrant) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AccessGrant) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *AccessGrant) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *AccessGrant) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *AccessGrant) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *AccessGrant) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+// Estimate is what the target's planner expects of a statement. Nothing was run for it.
+type Estimate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          float64                `protobuf:"fixed64,1,opt,name=rows,proto3" json:"rows,omitempty"` // that it returns or changes
+	Cost          float64                `protobuf:"fixed64,2,opt,name=cost,proto3" json:"cost,omitempty"`
+	Scans         []*PlannedScan         `protobuf:"bytes,3,rep,name=scans,proto3" json:"scans,omitempty"`
+	Failure       string                 `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"` // non-empty: there is none, for this reason
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Estimate) Reset() {
+	*x = Estimate{}
+	mi := &file_asks_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Estimate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Estimate) ProtoMessage() {}
+
+func (x *Estimate) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
+func (*Estimate) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Estimate) GetRows() float64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Estimate) GetCost() float64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *Estimate) GetScans() []*PlannedScan {
+	if x != nil {
+		return x.Scans
+	}
+	return nil
+}
+
+func (x *Estimate) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
+type PlannedScan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`         // "Seq Scan", "Index Scan", "ModifyTable"
+	Relation      string                 `protobuf:"bytes,2,opt,name=relation,proto3" json:"relation,omitempty"` // schema.table
+	Rows          float64                `protobuf:"fixed64,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlannedScan) Reset() {
+	*x = PlannedScan{}
+	mi := &file_asks_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedScan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedScan) ProtoMessage() {}
+
+func (x *PlannedScan) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedScan.ProtoReflect.Descriptor instead.
+func (*PlannedScan) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PlannedScan) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PlannedScan) GetRelation() string {
+	if x != nil {
+		return x.Relation
+	}
+	return ""
+}
+
+func (x *PlannedScan) GetRows() float64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 // ApprovalReviewers is a number of people out of groups.
 type ApprovalReviewers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Groups        []string               `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
-	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // 1 or more
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`   // 1 or more
+	Agents        []string               `protobuf:"bytes,90,rep,name=agents,proto3" json:"agents,omitempty"` // agents that count as well, by name
+	Hours         *OfficeHours           `protobuf:"bytes,91,opt,name=hours,proto3" json:"hours,omitempty"`   // they count only when they review within these; unset: at any time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApprovalReviewers) Reset() {
 	*x = ApprovalReviewers{}
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1358,7 @@ func (x *ApprovalReviewers) String() string {
 func (*ApprovalReviewers) ProtoMessage() {}
 
 func (x *ApprovalReviewers) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[8]
+	mi := &file_asks_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1371,7 @@ func (x *ApprovalReviewers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewers.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewers) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{8}
+	return file_asks_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApprovalReviewers) GetGroups() []string {
@@ -1008,6 +1386,20 @@ func (x *ApprovalReviewers) GetCount() uint32 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *ApprovalReviewers) GetAgents() []string {
+	if x != nil {
+		return x.Agents
+	}
+	return nil
+}
+
+func (x *ApprovalReviewers) GetHours() *OfficeHours {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
 }
 
 // ApprovalAsk is sent on sallyport.ask.approval by a gateway that holds a command. Text and
@@ -1036,14 +1428,17 @@ type ApprovalAsk struct {
 	Exec          *ExecFacts             `protobuf:"bytes,70,opt,name=exec,proto3" json:"exec,omitempty"`
 	Operation     *FileOperation         `protobuf:"bytes,71,opt,name=operation,proto3" json:"operation,omitempty"`
 	Forward       *Forward               `protobuf:"bytes,72,opt,name=forward,proto3" json:"forward,omitempty"`
-	Login         string                 `protobuf:"bytes,73,opt,name=login,proto3" json:"login,omitempty"` // account on the target
+	Login         string                 `protobuf:"bytes,73,opt,name=login,proto3" json:"login,omitempty"`       // account on the target
+	Grant         *AccessGrant           `protobuf:"bytes,90,opt,name=grant,proto3" json:"grant,omitempty"`       // access for a time is asked for, and no command: session is empty
+	Reason        string                 `protobuf:"bytes,91,opt,name=reason,proto3" json:"reason,omitempty"`     // why, as whoever asks says
+	Estimate      *Estimate              `protobuf:"bytes,92,opt,name=estimate,proto3" json:"estimate,omitempty"` // unset: none was asked for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApprovalAsk) Reset() {
 	*x = ApprovalAsk{}
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1450,7 @@ func (x *ApprovalAsk) String() string {
 func (*ApprovalAsk) ProtoMessage() {}
 
 func (x *ApprovalAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[9]
+	mi := &file_asks_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1463,7 @@ func (x *ApprovalAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalAsk.ProtoReflect.Descriptor instead.
 func (*ApprovalAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{9}
+	return file_asks_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApprovalAsk) GetRequest() string {
@@ -1232,6 +1627,27 @@ func (x *ApprovalAsk) GetLogin() string {
 	return ""
 }
 
+func (x *ApprovalAsk) GetGrant() *AccessGrant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+func (x *ApprovalAsk) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ApprovalAsk) GetEstimate() *Estimate {
+	if x != nil {
+		return x.Estimate
+	}
+	return nil
+}
+
 // ApprovalAnswer is the reply to ApprovalAsk, once the request is on CONTROL.
 type ApprovalAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1245,7 +1661,7 @@ type ApprovalAnswer struct {
 
 func (x *ApprovalAnswer) Reset() {
 	*x = ApprovalAnswer{}
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1673,7 @@ func (x *ApprovalAnswer) String() string {
 func (*ApprovalAnswer) ProtoMessage() {}
 
 func (x *ApprovalAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[10]
+	mi := &file_asks_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1686,7 @@ func (x *ApprovalAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalAnswer.ProtoReflect.Descriptor instead.
 func (*ApprovalAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{10}
+	return file_asks_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApprovalAnswer) GetRequest() string {
@@ -1324,7 +1740,7 @@ type VerdictAnswer struct {
 
 func (x *VerdictAnswer) Reset() {
 	*x = VerdictAnswer{}
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1752,7 @@ func (x *VerdictAnswer) String() string {
 func (*VerdictAnswer) ProtoMessage() {}
 
 func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[11]
+	mi := &file_asks_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1765,7 @@ func (x *VerdictAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictAnswer.ProtoReflect.Descriptor instead.
 func (*VerdictAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{11}
+	return file_asks_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *VerdictAnswer) GetOutcome() Outcome {
@@ -1466,7 +1882,7 @@ type MaskPlan struct {
 
 func (x *MaskPlan) Reset() {
 	*x = MaskPlan{}
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1894,7 @@ func (x *MaskPlan) String() string {
 func (*MaskPlan) ProtoMessage() {}
 
 func (x *MaskPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[12]
+	mi := &file_asks_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1907,7 @@ func (x *MaskPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskPlan.ProtoReflect.Descriptor instead.
 func (*MaskPlan) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{12}
+	return file_asks_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MaskPlan) GetRules() []*MaskRule {
@@ -1550,7 +1966,7 @@ type MaskRule struct {
 
 func (x *MaskRule) Reset() {
 	*x = MaskRule{}
-	mi := &file_asks_proto_msgTypes[13]
+	mi := &file_asks_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +1978,7 @@ func (x *MaskRule) String() string {
 func (*MaskRule) ProtoMessage() {}
 
 func (x *MaskRule) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[13]
+	mi := &file_asks_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +1991,7 @@ func (x *MaskRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskRule.ProtoReflect.Descriptor instead.
 func (*MaskRule) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{13}
+	return file_asks_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MaskRule) GetName() string {
@@ -1625,7 +2041,7 @@ type MaskedBy struct {
 
 func (x *MaskedBy) Reset() {
 	*x = MaskedBy{}
-	mi := &file_asks_proto_msgTypes[14]
+	mi := &file_asks_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +2053,7 @@ func (x *MaskedBy) String() string {
 func (*MaskedBy) ProtoMessage() {}
 
 func (x *MaskedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[14]
+	mi := &file_asks_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +2066,7 @@ func (x *MaskedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskedBy.ProtoReflect.Descriptor instead.
 func (*MaskedBy) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{14}
+	return file_asks_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MaskedBy) GetRecorded() uint32 {
@@ -1679,7 +2095,7 @@ type ResultMasks struct {
 
 func (x *ResultMasks) Reset() {
 	*x = ResultMasks{}
-	mi := &file_asks_proto_msgTypes[15]
+	mi := &file_asks_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +2107,7 @@ func (x *ResultMasks) String() string {
 func (*ResultMasks) ProtoMessage() {}
 
 func (x *ResultMasks) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[15]
+	mi := &file_asks_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +2120,7 @@ func (x *ResultMasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultMasks.ProtoReflect.Descriptor instead.
 func (*ResultMasks) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{15}
+	return file_asks_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResultMasks) GetClear() bool {
@@ -1740,7 +2156,7 @@ type ColumnMask struct {
 
 func (x *ColumnMask) Reset() {
 	*x = ColumnMask{}
-	mi := &file_asks_proto_msgTypes[16]
+	mi := &file_asks_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +2168,7 @@ func (x *ColumnMask) String() string {
 func (*ColumnMask) ProtoMessage() {}
 
 func (x *ColumnMask) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[16]
+	mi := &file_asks_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +2181,7 @@ func (x *ColumnMask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnMask.ProtoReflect.Descriptor instead.
 func (*ColumnMask) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{16}
+	return file_asks_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ColumnMask) GetName() string {
@@ -1811,7 +2227,7 @@ type CopyFormat struct {
 
 func (x *CopyFormat) Reset() {
 	*x = CopyFormat{}
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +2239,7 @@ func (x *CopyFormat) String() string {
 func (*CopyFormat) ProtoMessage() {}
 
 func (x *CopyFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2252,7 @@ func (x *CopyFormat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyFormat.ProtoReflect.Descriptor instead.
 func (*CopyFormat) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{17}
+	return file_asks_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CopyFormat) GetFormat() string {
@@ -1896,7 +2312,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2324,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2337,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{18}
+	return file_asks_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Origin) GetTable() uint32 {
@@ -1964,7 +2380,7 @@ type CatalogueAsk struct {
 
 func (x *CatalogueAsk) Reset() {
 	*x = CatalogueAsk{}
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2392,7 @@ func (x *CatalogueAsk) String() string {
 func (*CatalogueAsk) ProtoMessage() {}
 
 func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2405,7 @@ func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAsk.ProtoReflect.Descriptor instead.
 func (*CatalogueAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{19}
+	return file_asks_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CatalogueAsk) GetTarget() string {
@@ -2024,7 +2440,7 @@ type CatalogueAnswer struct {
 
 func (x *CatalogueAnswer) Reset() {
 	*x = CatalogueAnswer{}
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2452,7 @@ func (x *CatalogueAnswer) String() string {
 func (*CatalogueAnswer) ProtoMessage() {}
 
 func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2465,7 @@ func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAnswer.ProtoReflect.Descriptor instead.
 func (*CatalogueAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{20}
+	return file_asks_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CatalogueAnswer) GetCatalogue() *Catalogue {
@@ -2085,7 +2501,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2097,7 +2513,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2110,7 +2526,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{21}
+	return file_asks_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Catalogue) GetRelations() []*Relation {
@@ -2153,7 +2569,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2581,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2594,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{22}
+	return file_asks_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Relation) GetOid() uint32 {
@@ -2263,7 +2679,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2691,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2704,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{23}
+	return file_asks_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Attribute) GetNumber() uint32 {
@@ -2344,7 +2760,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2772,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2785,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{24}
+	return file_asks_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Function) GetSchema() string {
@@ -2490,15 +2906,15 @@ type AccessAsk struct {
 	Principal     *Principal             `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	Run           *Run                   `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
 	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
-	Permission    string                 `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"` // connect, replay, watch, review, kill, admin
 	Explain       bool                   `protobuf:"varint,60,opt,name=explain,proto3" json:"explain,omitempty"`     // say what of every role matches and what does not
+	Permission    string                 `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"` // connect, replay, watch, review, kill, admin; request: to ask for access for a time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2926,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2939,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{25}
+	return file_asks_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -2547,18 +2963,18 @@ func (x *AccessAsk) GetTarget() string {
 	return ""
 }
 
-func (x *AccessAsk) GetPermission() string {
-	if x != nil {
-		return x.Permission
-	}
-	return ""
-}
-
 func (x *AccessAsk) GetExplain() bool {
 	if x != nil {
 		return x.Explain
 	}
 	return false
+}
+
+func (x *AccessAsk) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
 }
 
 type AccessAnswer struct {
@@ -2568,13 +2984,17 @@ type AccessAnswer struct {
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // not allowed: why, for the person at the client
 	Revision      string                 `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	Considered    []*RoleConsidered      `protobuf:"bytes,60,rep,name=considered,proto3" json:"considered,omitempty"` // explain: every role, in the order of their names
+	Approval      []byte                 `protobuf:"bytes,90,opt,name=approval,proto3" json:"approval,omitempty"`     // permission request: marshalled ApprovalNeed of a grant
+	Longest       int64                  `protobuf:"varint,91,opt,name=longest,proto3" json:"longest,omitempty"`      // permission request: nanoseconds that a grant may hold
+	Until         int64                  `protobuf:"varint,92,opt,name=until,proto3" json:"until,omitempty"`          // only grants allow it, until then: nanoseconds since 1970; 0: a role does
+	Grants        []string               `protobuf:"bytes,93,rep,name=grants,proto3" json:"grants,omitempty"`         // ids of them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +3006,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +3019,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{26}
+	return file_asks_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -2637,6 +3057,34 @@ func (x *AccessAnswer) GetConsidered() []*RoleConsidered {
 	return nil
 }
 
+func (x *AccessAnswer) GetApproval() []byte {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+func (x *AccessAnswer) GetLongest() int64 {
+	if x != nil {
+		return x.Longest
+	}
+	return 0
+}
+
+func (x *AccessAnswer) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *AccessAnswer) GetGrants() []string {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
 // RoleConsidered is what of a role matches an AccessAsk. It grants if all do.
 type RoleConsidered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2651,7 +3099,7 @@ type RoleConsidered struct {
 
 func (x *RoleConsidered) Reset() {
 	*x = RoleConsidered{}
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +3111,7 @@ func (x *RoleConsidered) String() string {
 func (*RoleConsidered) ProtoMessage() {}
 
 func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +3124,7 @@ func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleConsidered.ProtoReflect.Descriptor instead.
 func (*RoleConsidered) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{27}
+	return file_asks_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RoleConsidered) GetRole() string {
@@ -2726,7 +3174,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +3186,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +3199,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{28}
+	return file_asks_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -2784,7 +3232,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +3244,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +3257,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{29}
+	return file_asks_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -2895,9 +3343,10 @@ const file_asks_proto_rawDesc = "" +
 	"\x12KIND_CURSOR_CLOSED\x10\x0f\x12\x12\n" +
 	"\x0eKIND_TEMPORARY\x10\x10\x12\x1a\n" +
 	"\x16KIND_TEMPORARY_DROPPED\x10\x11\x12\x12\n" +
-	"\x0eKIND_CATALOGUE\x10\x12\"@\n" +
+	"\x0eKIND_CATALOGUE\x10\x12\"\\\n" +
 	"\fApprovalNeed\x120\n" +
-	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\"\xa1\x02\n" +
+	"\x05rules\x18\x01 \x03(\v2\x1a.sallyport.v1.ApprovalRuleR\x05rules\x12\x1a\n" +
+	"\bpolicies\x18Z \x01(\fR\bpolicies\"\x8d\x03\n" +
 	"\fApprovalRule\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x121\n" +
 	"\x03any\x18\x02 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03any\x121\n" +
@@ -2906,10 +3355,41 @@ const file_asks_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12'\n" +
 	"\x0freason_required\x18\x06 \x01(\bR\x0ereasonRequired\x12\x18\n" +
 	"\astarter\x18\a \x01(\bR\astarter\x12\x1c\n" +
-	"\tautomatic\x18\b \x01(\bR\tautomatic\"A\n" +
+	"\tautomatic\x18\b \x01(\bR\tautomatic\x120\n" +
+	"\x05steps\x18Z \x03(\v2\x1a.sallyport.v1.ApprovalStepR\x05steps\x12\x17\n" +
+	"\astep_up\x18[ \x01(\bR\x06stepUp\x12\x1f\n" +
+	"\vbreak_glass\x18\\ \x03(\tR\n" +
+	"breakGlass\"\xc9\x01\n" +
+	"\fApprovalStep\x121\n" +
+	"\x03any\x18\x01 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03any\x121\n" +
+	"\x03all\x18\x02 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\x03all\x12\x16\n" +
+	"\x06within\x18\x03 \x01(\x03R\x06within\x12;\n" +
+	"\bescalate\x18\x04 \x03(\v2\x1f.sallyport.v1.ApprovalReviewersR\bescalate\"Y\n" +
+	"\vOfficeHours\x12\x12\n" +
+	"\x04days\x18\x01 \x03(\rR\x04days\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\x12\x12\n" +
+	"\x04zone\x18\x04 \x01(\tR\x04zone\"{\n" +
+	"\vAccessGrant\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x03R\x04from\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06length\x18\x05 \x01(\x03R\x06length\"}\n" +
+	"\bEstimate\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x01R\x04rows\x12\x12\n" +
+	"\x04cost\x18\x02 \x01(\x01R\x04cost\x12/\n" +
+	"\x05scans\x18\x03 \x03(\v2\x19.sallyport.v1.PlannedScanR\x05scans\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"Q\n" +
+	"\vPlannedScan\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1a\n" +
+	"\brelation\x18\x02 \x01(\tR\brelation\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x01R\x04rows\"\x8a\x01\n" +
 	"\x11ApprovalReviewers\x12\x16\n" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\xc3\x06\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x16\n" +
+	"\x06agents\x18Z \x03(\tR\x06agents\x12/\n" +
+	"\x05hours\x18[ \x01(\v2\x19.sallyport.v1.OfficeHoursR\x05hours\"\xc0\a\n" +
 	"\vApprovalAsk\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -2936,7 +3416,10 @@ const file_asks_proto_rawDesc = "" +
 	"\x04exec\x18F \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\x129\n" +
 	"\toperation\x18G \x01(\v2\x1b.sallyport.v1.FileOperationR\toperation\x12/\n" +
 	"\aforward\x18H \x01(\v2\x15.sallyport.v1.ForwardR\aforward\x12\x14\n" +
-	"\x05login\x18I \x01(\tR\x05login\"r\n" +
+	"\x05login\x18I \x01(\tR\x05login\x12/\n" +
+	"\x05grant\x18Z \x01(\v2\x19.sallyport.v1.AccessGrantR\x05grant\x12\x16\n" +
+	"\x06reason\x18[ \x01(\tR\x06reason\x122\n" +
+	"\bestimate\x18\\ \x01(\v2\x16.sallyport.v1.EstimateR\bestimate\"r\n" +
 	"\x0eApprovalAnswer\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
@@ -3053,11 +3536,11 @@ const file_asks_proto_rawDesc = "" +
 	"\tAccessAsk\x125\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
 	"\x03run\x18\x02 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
-	"\x06target\x18\x03 \x01(\tR\x06target\x12\x1e\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x18\n" +
+	"\aexplain\x18< \x01(\bR\aexplain\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x04 \x01(\tR\n" +
-	"permission\x12\x18\n" +
-	"\aexplain\x18< \x01(\bR\aexplain\"\xb0\x01\n" +
+	"permission\"\x94\x02\n" +
 	"\fAccessAnswer\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x16\n" +
@@ -3065,7 +3548,11 @@ const file_asks_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\tR\brevision\x12<\n" +
 	"\n" +
 	"considered\x18< \x03(\v2\x1c.sallyport.v1.RoleConsideredR\n" +
-	"considered\"\x84\x01\n" +
+	"considered\x12\x1a\n" +
+	"\bapproval\x18Z \x01(\fR\bapproval\x12\x18\n" +
+	"\alongest\x18[ \x01(\x03R\alongest\x12\x14\n" +
+	"\x05until\x18\\ \x01(\x03R\x05until\x12\x16\n" +
+	"\x06grants\x18] \x03(\tR\x06grants\"\x84\x01\n" +
 	"\x0eRoleConsidered\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\bR\x06member\x12\x12\n" +
@@ -3108,7 +3595,7 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
 	(Messages)(0),             // 1: sallyport.v1.Messages
@@ -3122,94 +3609,107 @@ var file_asks_proto_goTypes = []any{
 	(*StateEffect)(nil),       // 9: sallyport.v1.StateEffect
 	(*ApprovalNeed)(nil),      // 10: sallyport.v1.ApprovalNeed
 	(*ApprovalRule)(nil),      // 11: sallyport.v1.ApprovalRule
-	(*ApprovalReviewers)(nil), // 12: sallyport.v1.ApprovalReviewers
-	(*ApprovalAsk)(nil),       // 13: sallyport.v1.ApprovalAsk
-	(*ApprovalAnswer)(nil),    // 14: sallyport.v1.ApprovalAnswer
-	(*VerdictAnswer)(nil),     // 15: sallyport.v1.VerdictAnswer
-	(*MaskPlan)(nil),          // 16: sallyport.v1.MaskPlan
-	(*MaskRule)(nil),          // 17: sallyport.v1.MaskRule
-	(*MaskedBy)(nil),          // 18: sallyport.v1.MaskedBy
-	(*ResultMasks)(nil),       // 19: sallyport.v1.ResultMasks
-	(*ColumnMask)(nil),        // 20: sallyport.v1.ColumnMask
-	(*CopyFormat)(nil),        // 21: sallyport.v1.CopyFormat
-	(*Origin)(nil),            // 22: sallyport.v1.Origin
-	(*CatalogueAsk)(nil),      // 23: sallyport.v1.CatalogueAsk
-	(*CatalogueAnswer)(nil),   // 24: sallyport.v1.CatalogueAnswer
-	(*Catalogue)(nil),         // 25: sallyport.v1.Catalogue
-	(*Relation)(nil),          // 26: sallyport.v1.Relation
-	(*Attribute)(nil),         // 27: sallyport.v1.Attribute
-	(*Function)(nil),          // 28: sallyport.v1.Function
-	(*AccessAsk)(nil),         // 29: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),      // 30: sallyport.v1.AccessAnswer
-	(*RoleConsidered)(nil),    // 31: sallyport.v1.RoleConsidered
-	(*SessionAsk)(nil),        // 32: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 33: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 34: sallyport.v1.Principal
-	(*Run)(nil),               // 35: sallyport.v1.Run
-	(CommandKind)(0),          // 36: sallyport.v1.CommandKind
-	(*FileOperation)(nil),     // 37: sallyport.v1.FileOperation
-	(*Forward)(nil),           // 38: sallyport.v1.Forward
-	(*Value)(nil),             // 39: sallyport.v1.Value
-	(*SqlFacts)(nil),          // 40: sallyport.v1.SqlFacts
-	(*Reason)(nil),            // 41: sallyport.v1.Reason
-	(*ExecFacts)(nil),         // 42: sallyport.v1.ExecFacts
-	(Outcome)(0),              // 43: sallyport.v1.Outcome
+	(*ApprovalStep)(nil),      // 12: sallyport.v1.ApprovalStep
+	(*OfficeHours)(nil),       // 13: sallyport.v1.OfficeHours
+	(*AccessGrant)(nil),       // 14: sallyport.v1.AccessGrant
+	(*Estimate)(nil),          // 15: sallyport.v1.Estimate
+	(*PlannedScan)(nil),       // 16: sallyport.v1.PlannedScan
+	(*ApprovalReviewers)(nil), // 17: sallyport.v1.ApprovalReviewers
+	(*ApprovalAsk)(nil),       // 18: sallyport.v1.ApprovalAsk
+	(*ApprovalAnswer)(nil),    // 19: sallyport.v1.ApprovalAnswer
+	(*VerdictAnswer)(nil),     // 20: sallyport.v1.VerdictAnswer
+	(*MaskPlan)(nil),          // 21: sallyport.v1.MaskPlan
+	(*MaskRule)(nil),          // 22: sallyport.v1.MaskRule
+	(*MaskedBy)(nil),          // 23: sallyport.v1.MaskedBy
+	(*ResultMasks)(nil),       // 24: sallyport.v1.ResultMasks
+	(*ColumnMask)(nil),        // 25: sallyport.v1.ColumnMask
+	(*CopyFormat)(nil),        // 26: sallyport.v1.CopyFormat
+	(*Origin)(nil),            // 27: sallyport.v1.Origin
+	(*CatalogueAsk)(nil),      // 28: sallyport.v1.CatalogueAsk
+	(*CatalogueAnswer)(nil),   // 29: sallyport.v1.CatalogueAnswer
+	(*Catalogue)(nil),         // 30: sallyport.v1.Catalogue
+	(*Relation)(nil),          // 31: sallyport.v1.Relation
+	(*Attribute)(nil),         // 32: sallyport.v1.Attribute
+	(*Function)(nil),          // 33: sallyport.v1.Function
+	(*AccessAsk)(nil),         // 34: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 35: sallyport.v1.AccessAnswer
+	(*RoleConsidered)(nil),    // 36: sallyport.v1.RoleConsidered
+	(*SessionAsk)(nil),        // 37: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 38: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 39: sallyport.v1.Principal
+	(*Run)(nil),               // 40: sallyport.v1.Run
+	(CommandKind)(0),          // 41: sallyport.v1.CommandKind
+	(*FileOperation)(nil),     // 42: sallyport.v1.FileOperation
+	(*Forward)(nil),           // 43: sallyport.v1.Forward
+	(*Value)(nil),             // 44: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 45: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 46: sallyport.v1.Reason
+	(*ExecFacts)(nil),         // 47: sallyport.v1.ExecFacts
+	(Outcome)(0),              // 48: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
 	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
 	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
-	34, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	35, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	36, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	39, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	40, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	41, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	37, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
-	38, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
+	42, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
+	43, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
 	2,  // 9: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
 	11, // 10: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
-	12, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
-	12, // 12: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
-	34, // 13: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
-	35, // 14: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
-	36, // 15: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
-	39, // 16: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
-	40, // 17: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
-	10, // 18: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
-	41, // 19: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	42, // 20: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
-	37, // 21: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
-	38, // 22: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
-	43, // 23: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	41, // 24: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	40, // 25: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
-	0,  // 26: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
-	8,  // 27: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
-	9,  // 28: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	16, // 29: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	42, // 30: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
-	17, // 31: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	19, // 32: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 33: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	22, // 34: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	18, // 35: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	18, // 36: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	20, // 37: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	21, // 38: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	18, // 39: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	18, // 40: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	25, // 41: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	26, // 42: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	28, // 43: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	27, // 44: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	34, // 45: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	35, // 46: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	31, // 47: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
-	3,  // 48: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	17, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
+	17, // 12: sallyport.v1.ApprovalRule.all:type_name -> sallyport.v1.ApprovalReviewers
+	12, // 13: sallyport.v1.ApprovalRule.steps:type_name -> sallyport.v1.ApprovalStep
+	17, // 14: sallyport.v1.ApprovalStep.any:type_name -> sallyport.v1.ApprovalReviewers
+	17, // 15: sallyport.v1.ApprovalStep.all:type_name -> sallyport.v1.ApprovalReviewers
+	17, // 16: sallyport.v1.ApprovalStep.escalate:type_name -> sallyport.v1.ApprovalReviewers
+	16, // 17: sallyport.v1.Estimate.scans:type_name -> sallyport.v1.PlannedScan
+	13, // 18: sallyport.v1.ApprovalReviewers.hours:type_name -> sallyport.v1.OfficeHours
+	39, // 19: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	40, // 20: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	41, // 21: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	44, // 22: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	45, // 23: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	10, // 24: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
+	46, // 25: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	47, // 26: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
+	42, // 27: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
+	43, // 28: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
+	14, // 29: sallyport.v1.ApprovalAsk.grant:type_name -> sallyport.v1.AccessGrant
+	15, // 30: sallyport.v1.ApprovalAsk.estimate:type_name -> sallyport.v1.Estimate
+	48, // 31: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	46, // 32: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	45, // 33: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	0,  // 34: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
+	8,  // 35: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
+	9,  // 36: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
+	21, // 37: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	47, // 38: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	22, // 39: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	24, // 40: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 41: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	27, // 42: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	23, // 43: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	23, // 44: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	25, // 45: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	26, // 46: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	23, // 47: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	23, // 48: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	30, // 49: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	31, // 50: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	33, // 51: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	32, // 52: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	39, // 53: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	40, // 54: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	36, // 55: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
+	3,  // 56: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -3224,7 +3724,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   30,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -52,6 +52,9 @@ type Control struct {
 	//	*Control_Steered
 	//	*Control_Annotated
 	//	*Control_AnnotationRemoved
+	//	*Control_GrantMade
+	//	*Control_GrantRevoked
+	//	*Control_GrantEnded
 	Kind          isControl_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -322,6 +325,33 @@ func (x *Control) GetAnnotationRemoved() *AnnotationRemoved {
 	return nil
 }
 
+func (x *Control) GetGrantMade() *GrantMade {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_GrantMade); ok {
+			return x.GrantMade
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetGrantRevoked() *GrantRevoked {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_GrantRevoked); ok {
+			return x.GrantRevoked
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetGrantEnded() *GrantEnded {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_GrantEnded); ok {
+			return x.GrantEnded
+		}
+	}
+	return nil
+}
+
 type isControl_Kind interface {
 	isControl_Kind()
 }
@@ -418,6 +448,18 @@ type Control_AnnotationRemoved struct {
 	AnnotationRemoved *AnnotationRemoved `protobuf:"bytes,72,opt,name=annotation_removed,json=annotationRemoved,proto3,oneof"`
 }
 
+type Control_GrantMade struct {
+	GrantMade *GrantMade `protobuf:"bytes,45,opt,name=grant_made,json=grantMade,proto3,oneof"`
+}
+
+type Control_GrantRevoked struct {
+	GrantRevoked *GrantRevoked `protobuf:"bytes,46,opt,name=grant_revoked,json=grantRevoked,proto3,oneof"`
+}
+
+type Control_GrantEnded struct {
+	GrantEnded *GrantEnded `protobuf:"bytes,47,opt,name=grant_ended,json=grantEnded,proto3,oneof"`
+}
+
 func (*Control_ResourceApplied) isControl_Kind() {}
 
 func (*Control_ResourceDeleted) isControl_Kind() {}
@@ -463,6 +505,12 @@ func (*Control_Steered) isControl_Kind() {}
 func (*Control_Annotated) isControl_Kind() {}
 
 func (*Control_AnnotationRemoved) isControl_Kind() {}
+
+func (*Control_GrantMade) isControl_Kind() {}
+
+func (*Control_GrantRevoked) isControl_Kind() {}
+
+func (*Control_GrantEnded) isControl_Kind() {}
 
 // ResourceApplied carries the whole resource.
 type ResourceApplied struct {
@@ -1860,6 +1908,7 @@ type ApprovalRequested struct {
 	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	Ask           *ApprovalAsk           `protobuf:"bytes,2,opt,name=ask,proto3" json:"ask,omitempty"`
 	Lifetime      int64                  `protobuf:"varint,3,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // nanoseconds from the stream's timestamp of this fact to the request's expiry
+	Zones         []*ZoneOffset          `protobuf:"bytes,90,rep,name=zones,proto3" json:"zones,omitempty"`       // of the time zones that its rules name, until it expires
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1915,6 +1964,75 @@ func (x *ApprovalRequested) GetLifetime() int64 {
 	return 0
 }
 
+func (x *ApprovalRequested) GetZones() []*ZoneOffset {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+// ZoneOffset is how far the clocks of a time zone are ahead of UTC, from a moment on. It is part of
+// the fact, so that every reader's fold agrees, whatever its time zone database says.
+type ZoneOffset struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	From          int64                  `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`     // nanoseconds since 1970
+	Offset        int32                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"` // seconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ZoneOffset) Reset() {
+	*x = ZoneOffset{}
+	mi := &file_control_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneOffset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneOffset) ProtoMessage() {}
+
+func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneOffset.ProtoReflect.Descriptor instead.
+func (*ZoneOffset) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ZoneOffset) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *ZoneOffset) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ZoneOffset) GetOffset() int32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
 // ApprovalReviewed is what one person says. It decides, too, if it is the last that was needed.
 type ApprovalReviewed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1922,16 +2040,18 @@ type ApprovalReviewed struct {
 	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`             // of the review
 	Reviewer      *Principal             `protobuf:"bytes,3,opt,name=reviewer,proto3" json:"reviewer,omitempty"` // groups as they were when it was said
 	Run           *Run                   `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
-	Decision      string                 `protobuf:"bytes,5,opt,name=decision,proto3" json:"decision,omitempty"` // approve, deny
+	Decision      string                 `protobuf:"bytes,5,opt,name=decision,proto3" json:"decision,omitempty"` // approve, deny; break_glass: who asked goes on by themselves
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"` // what the request is with it: pending, approved, denied
+	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`                        // what the request is with it: pending, approved, denied
+	SteppedUp     bool                   `protobuf:"varint,90,opt,name=stepped_up,json=steppedUp,proto3" json:"stepped_up,omitempty"` // the reviewer proved anew who they are
+	Maker         string                 `protobuf:"bytes,91,opt,name=maker,proto3" json:"maker,omitempty"`                           // who made the reviewer's credential, if that is not the reviewer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2063,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2076,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -2008,7 +2128,21 @@ func (x *ApprovalReviewed) GetOutcome() string {
 	return ""
 }
 
-// ApprovalDecided is a decision that is no person's: expired.
+func (x *ApprovalReviewed) GetSteppedUp() bool {
+	if x != nil {
+		return x.SteppedUp
+	}
+	return false
+}
+
+func (x *ApprovalReviewed) GetMaker() string {
+	if x != nil {
+		return x.Maker
+	}
+	return ""
+}
+
+// ApprovalDecided is a moment that is no person's: expired, escalated.
 type ApprovalDecided struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
@@ -2020,7 +2154,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2166,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2179,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{23}
+	return file_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -2080,7 +2214,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2226,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2239,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{24}
+	return file_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -2138,7 +2272,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2284,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2297,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{25}
+	return file_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -2208,6 +2342,415 @@ func (x *ApprovalUsed) GetCommand() uint64 {
 	return 0
 }
 
+// GrantMade gives access for a time: an approved request for it was used.
+type GrantMade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // the request's
+	Principal     *Principal             `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	Run           *Run                   `protobuf:"bytes,3,opt,name=run,proto3" json:"run,omitempty"`     // set: for this run only
+	Grant         *AccessGrant           `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"` // from and until are set
+	By            []string               `protobuf:"bytes,5,rep,name=by,proto3" json:"by,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"` // why it was asked for
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantMade) Reset() {
+	*x = GrantMade{}
+	mi := &file_control_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantMade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantMade) ProtoMessage() {}
+
+func (x *GrantMade) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantMade.ProtoReflect.Descriptor instead.
+func (*GrantMade) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GrantMade) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GrantMade) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *GrantMade) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *GrantMade) GetGrant() *AccessGrant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+func (x *GrantMade) GetBy() []string {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *GrantMade) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// GrantRevoked takes access back, before its end.
+type GrantRevoked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Target        string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Principal     *Principal             `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"` // who had it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantRevoked) Reset() {
+	*x = GrantRevoked{}
+	mi := &file_control_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantRevoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantRevoked) ProtoMessage() {}
+
+func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantRevoked.ProtoReflect.Descriptor instead.
+func (*GrantRevoked) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GrantRevoked) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GrantRevoked) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *GrantRevoked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GrantRevoked) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+// GrantEnded marks the end of a grant that was not revoked. Access ends by the clock, not by it.
+type GrantEnded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Target        string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	Principal     *Principal             `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantEnded) Reset() {
+	*x = GrantEnded{}
+	mi := &file_control_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantEnded) ProtoMessage() {}
+
+func (x *GrantEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantEnded.ProtoReflect.Descriptor instead.
+func (*GrantEnded) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GrantEnded) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GrantEnded) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *GrantEnded) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+// DeliveryPosition is what the item of a notifier in the bucket `deliveries` holds.
+type DeliveryPosition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifier      string                 `protobuf:"bytes,1,opt,name=notifier,proto3" json:"notifier,omitempty"`
+	Sequence      uint64                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"` // of CONTROL, up to which everything is delivered or given up
+	Owner         string                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`        // process that delivers
+	Beat          uint64                 `protobuf:"varint,4,opt,name=beat,proto3" json:"beat,omitempty"`         // rises while the owner lives
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryPosition) Reset() {
+	*x = DeliveryPosition{}
+	mi := &file_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryPosition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryPosition) ProtoMessage() {}
+
+func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryPosition.ProtoReflect.Descriptor instead.
+func (*DeliveryPosition) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *DeliveryPosition) GetNotifier() string {
+	if x != nil {
+		return x.Notifier
+	}
+	return ""
+}
+
+func (x *DeliveryPosition) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *DeliveryPosition) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *DeliveryPosition) GetBeat() uint64 {
+	if x != nil {
+		return x.Beat
+	}
+	return 0
+}
+
+// Delivery is what became of telling one notifier about one request.
+type Delivery struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifier      string                 `protobuf:"bytes,1,opt,name=notifier,proto3" json:"notifier,omitempty"`
+	Request       string                 `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	Sequence      uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`   // of the last fact that was told
+	Status        string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`        // of the request, as told
+	Outcome       string                 `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`      // delivered, retrying, failed
+	Attempts      uint32                 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`   // of the last thing told
+	Error         string                 `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`          // of the last attempt
+	At            int64                  `protobuf:"varint,8,opt,name=at,proto3" json:"at,omitempty"`               // nanoseconds since 1970, of the last attempt
+	Next          int64                  `protobuf:"varint,9,opt,name=next,proto3" json:"next,omitempty"`           // retrying: when it is tried again
+	Reference     string                 `protobuf:"bytes,10,opt,name=reference,proto3" json:"reference,omitempty"` // where the message is, in the notifier's words, so that it can be changed
+	Told          uint64                 `protobuf:"varint,11,opt,name=told,proto3" json:"told,omitempty"`          // messages that were delivered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivery) Reset() {
+	*x = Delivery{}
+	mi := &file_control_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivery) ProtoMessage() {}
+
+func (x *Delivery) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
+func (*Delivery) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Delivery) GetNotifier() string {
+	if x != nil {
+		return x.Notifier
+	}
+	return ""
+}
+
+func (x *Delivery) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *Delivery) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Delivery) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Delivery) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Delivery) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Delivery) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Delivery) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Delivery) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *Delivery) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *Delivery) GetTold() uint64 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
+}
+
 // Projected is what an item of the buckets `resources` and `identity` holds: the last control fact
 // about its entity. The item that keeps the position has no fact.
 type Projected struct {
@@ -2220,7 +2763,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2775,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2788,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{26}
+	return file_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -2267,7 +2810,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xb4\f\n" +
+	"asks.proto\x1a\rentries.proto\"\xee\r\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -2298,7 +2841,12 @@ const file_control_proto_rawDesc = "" +
 	"\rapproval_used\x18, \x01(\v2\x1a.sallyport.v1.ApprovalUsedH\x00R\fapprovalUsed\x121\n" +
 	"\asteered\x18F \x01(\v2\x15.sallyport.v1.SteeredH\x00R\asteered\x127\n" +
 	"\tannotated\x18G \x01(\v2\x17.sallyport.v1.AnnotatedH\x00R\tannotated\x12P\n" +
-	"\x12annotation_removed\x18H \x01(\v2\x1f.sallyport.v1.AnnotationRemovedH\x00R\x11annotationRemovedB\x06\n" +
+	"\x12annotation_removed\x18H \x01(\v2\x1f.sallyport.v1.AnnotationRemovedH\x00R\x11annotationRemoved\x128\n" +
+	"\n" +
+	"grant_made\x18- \x01(\v2\x17.sallyport.v1.GrantMadeH\x00R\tgrantMade\x12A\n" +
+	"\rgrant_revoked\x18. \x01(\v2\x1a.sallyport.v1.GrantRevokedH\x00R\fgrantRevoked\x12;\n" +
+	"\vgrant_ended\x18/ \x01(\v2\x18.sallyport.v1.GrantEndedH\x00R\n" +
+	"grantEndedB\x06\n" +
 	"\x04kind\"U\n" +
 	"\x0fResourceApplied\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -2417,11 +2965,17 @@ const file_control_proto_rawDesc = "" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
 	"\acommand\x18\x03 \x01(\x04R\acommand\x12\x16\n" +
 	"\x06target\x18\x04 \x01(\tR\x06target\x12\x1a\n" +
-	"\bprotocol\x18\x05 \x01(\tR\bprotocol\"\x91\x01\n" +
+	"\bprotocol\x18\x05 \x01(\tR\bprotocol\"\xc1\x01\n" +
 	"\x11ApprovalRequested\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12+\n" +
 	"\x03ask\x18\x02 \x01(\v2\x19.sallyport.v1.ApprovalAskR\x03ask\x12\x1a\n" +
-	"\blifetime\x18\x03 \x01(\x03R\blifetime\"\xff\x01\n" +
+	"\blifetime\x18\x03 \x01(\x03R\blifetime\x12.\n" +
+	"\x05zones\x18Z \x03(\v2\x18.sallyport.v1.ZoneOffsetR\x05zones\"L\n" +
+	"\n" +
+	"ZoneOffset\x12\x12\n" +
+	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x05R\x06offset\"\xb4\x02\n" +
 	"\x10ApprovalReviewed\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x123\n" +
@@ -2429,7 +2983,10 @@ const file_control_proto_rawDesc = "" +
 	"\x03run\x18\x04 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x1a\n" +
 	"\bdecision\x18\x05 \x01(\tR\bdecision\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
-	"\aoutcome\x18\a \x01(\tR\aoutcome\"z\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x1d\n" +
+	"\n" +
+	"stepped_up\x18Z \x01(\bR\tsteppedUp\x12\x14\n" +
+	"\x05maker\x18[ \x01(\tR\x05maker\"z\n" +
 	"\x0fApprovalDecided\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x12\x1a\n" +
 	"\bdecision\x18\x02 \x01(\tR\bdecision\x12\x16\n" +
@@ -2443,7 +3000,42 @@ const file_control_proto_rawDesc = "" +
 	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x04 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x05 \x01(\tR\asession\x12\x18\n" +
-	"\acommand\x18\x06 \x01(\x04R\acommand\"R\n" +
+	"\acommand\x18\x06 \x01(\x04R\acommand\"\xd0\x01\n" +
+	"\tGrantMade\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
+	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
+	"\x03run\x18\x03 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12/\n" +
+	"\x05grant\x18\x04 \x01(\v2\x19.sallyport.v1.AccessGrantR\x05grant\x12\x0e\n" +
+	"\x02by\x18\x05 \x03(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\x85\x01\n" +
+	"\fGrantRevoked\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x125\n" +
+	"\tprincipal\x18\x04 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\"k\n" +
+	"\n" +
+	"GrantEnded\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\x125\n" +
+	"\tprincipal\x18\x03 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\"t\n" +
+	"\x10DeliveryPosition\x12\x1a\n" +
+	"\bnotifier\x18\x01 \x01(\tR\bnotifier\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
+	"\x05owner\x18\x03 \x01(\tR\x05owner\x12\x12\n" +
+	"\x04beat\x18\x04 \x01(\x04R\x04beat\"\x96\x02\n" +
+	"\bDelivery\x12\x1a\n" +
+	"\bnotifier\x18\x01 \x01(\tR\bnotifier\x12\x18\n" +
+	"\arequest\x18\x02 \x01(\tR\arequest\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x18\n" +
+	"\aoutcome\x18\x05 \x01(\tR\aoutcome\x12\x1a\n" +
+	"\battempts\x18\x06 \x01(\rR\battempts\x12\x14\n" +
+	"\x05error\x18\a \x01(\tR\x05error\x12\x0e\n" +
+	"\x02at\x18\b \x01(\x03R\x02at\x12\x12\n" +
+	"\x04next\x18\t \x01(\x03R\x04next\x12\x1c\n" +
+	"\treference\x18\n" +
+	" \x01(\tR\treference\x12\x12\n" +
+	"\x04told\x18\v \x01(\x04R\x04told\"R\n" +
 	"\tProjected\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
 	"\x04fact\x18\x02 \x01(\v2\x15.sallyport.v1.ControlR\x04factB\x1bZ\x19sallyport/schemas;schemasb\x06proto3"
@@ -2460,7 +3052,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -2484,16 +3076,23 @@ var file_control_proto_goTypes = []any{
 	(*RunOpened)(nil),         // 19: sallyport.v1.RunOpened
 	(*ApprovalRef)(nil),       // 20: sallyport.v1.ApprovalRef
 	(*ApprovalRequested)(nil), // 21: sallyport.v1.ApprovalRequested
-	(*ApprovalReviewed)(nil),  // 22: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 23: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 24: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 25: sallyport.v1.ApprovalUsed
-	(*Projected)(nil),         // 26: sallyport.v1.Projected
-	nil,                       // 27: sallyport.v1.RunOpened.AttributesEntry
-	(*Principal)(nil),         // 28: sallyport.v1.Principal
-	(*Run)(nil),               // 29: sallyport.v1.Run
-	(*MaskCount)(nil),         // 30: sallyport.v1.MaskCount
-	(*ApprovalAsk)(nil),       // 31: sallyport.v1.ApprovalAsk
+	(*ZoneOffset)(nil),        // 22: sallyport.v1.ZoneOffset
+	(*ApprovalReviewed)(nil),  // 23: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 24: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 25: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 26: sallyport.v1.ApprovalUsed
+	(*GrantMade)(nil),         // 27: sallyport.v1.GrantMade
+	(*GrantRevoked)(nil),      // 28: sallyport.v1.GrantRevoked
+	(*GrantEnded)(nil),        // 29: sallyport.v1.GrantEnded
+	(*DeliveryPosition)(nil),  // 30: sallyport.v1.DeliveryPosition
+	(*Delivery)(nil),          // 31: sallyport.v1.Delivery
+	(*Projected)(nil),         // 32: sallyport.v1.Projected
+	nil,                       // 33: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 34: sallyport.v1.Principal
+	(*Run)(nil),               // 35: sallyport.v1.Run
+	(*MaskCount)(nil),         // 36: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 37: sallyport.v1.ApprovalAsk
+	(*AccessGrant)(nil),       // 38: sallyport.v1.AccessGrant
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -2512,38 +3111,47 @@ var file_control_proto_depIdxs = []int32{
 	12, // 13: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
 	13, // 14: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
 	21, // 15: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	22, // 16: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	23, // 17: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	24, // 18: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	25, // 19: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	23, // 16: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	24, // 17: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	25, // 18: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	26, // 19: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
 	16, // 20: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
 	17, // 21: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
 	18, // 22: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	28, // 23: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 24: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	29, // 25: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	28, // 26: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	29, // 27: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	28, // 28: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	28, // 29: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	29, // 30: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	27, // 31: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
-	28, // 32: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
-	30, // 33: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
-	20, // 34: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	31, // 35: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	20, // 36: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	28, // 37: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	29, // 38: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	20, // 39: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	20, // 40: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	20, // 41: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	0,  // 42: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	27, // 23: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
+	28, // 24: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
+	29, // 25: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
+	34, // 26: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 27: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	35, // 28: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	34, // 29: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	35, // 30: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	34, // 31: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	34, // 32: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	35, // 33: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	33, // 34: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	34, // 35: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	36, // 36: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	20, // 37: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	37, // 38: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	22, // 39: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
+	20, // 40: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	34, // 41: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	35, // 42: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	20, // 43: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	20, // 44: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	20, // 45: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	34, // 46: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
+	35, // 47: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
+	38, // 48: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
+	34, // 49: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
+	34, // 50: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
+	0,  // 51: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -2577,6 +3185,9 @@ func file_control_proto_init() {
 		(*Control_Steered)(nil),
 		(*Control_Annotated)(nil),
 		(*Control_AnnotationRemoved)(nil),
+		(*Control_GrantMade)(nil),
+		(*Control_GrantRevoked)(nil),
+		(*Control_GrantEnded)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2584,7 +3195,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -50,6 +50,7 @@ const (
 	AreaSession  Area = "session" // what others say about a session: kills, views
 	AreaRun      Area = "run"
 	AreaApproval Area = "approval"
+	AreaGrant    Area = "grant" // access for a time
 )
 
 // FactSubject is where the facts of a session go.
