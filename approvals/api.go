@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,7 +20,7 @@ type Listed struct {
 
 // NewReview is the body of POST /approvals/{id}/reviews.
 type NewReview struct {
-	Decision string `json:"decision"` // approve, deny
+	Decision string `json:"decision"` // approve, deny; break_glass: who asked goes on by themselves
 	Reason   string `json:"reason"`
 }
 
@@ -33,6 +34,7 @@ const (
 // Mount adds the routes of the service. Whoever passes is known: Config.Who says who it is.
 func (s *Service) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/approvals", s.serve(s.getList))
+	mux.HandleFunc("POST /api/v1/approvals/reviews", s.serve(s.postReviews))
 	mux.HandleFunc("GET /api/v1/approvals/{id}", s.serve(s.getOne))
 	mux.HandleFunc("POST /api/v1/approvals/{id}/reviews", s.serve(s.postReview))
 }
@@ -55,17 +57,17 @@ func (s *Service) serve(f func(http.ResponseWriter, *http.Request) (any, error))
 }
 
 // getList lists what the sender may review or has asked for, the newest first: pending, or what
-// ?status= says (all: every one that is kept in memory).
+// ?status= says (all: every one that is kept in memory). ?like= takes those that do the same to the same.
 func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 	q := r.URL.Query()
 	status, target := q.Get("status"), q.Get("target")
 	switch approval.Status(status) {
 	case approval.None:
 		status = string(approval.Pending)
-	case approval.Pending, approval.Approved, approval.Denied, approval.Expired, approval.Withdrawn, approval.Used, "all":
+	case approval.Pending, approval.Approved, approval.Denied, approval.Expired, approval.Withdrawn, approval.Used, unreviewed, "all":
 	default:
 		return nil, &schemas.Error{Code: schemas.CodeInvalid, Message: fmt.Sprintf("there is no status %q", status),
-			Hint: "pending (the default), approved, denied, expired, withdrawn, used, all"}
+			Hint: "pending (the default), approved, denied, expired, withdrawn, used, unreviewed, all"}
 	}
 	limit := listed
 	if text := q.Get("limit"); text != "" {
@@ -75,9 +77,18 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		limit = n
 	}
+	like := ""
+	if id := q.Get("like"); id != "" {
+		state, err := s.look(r.Context(), id)
+		if err != nil {
+			return nil, err
+		}
+		like = kin(state.Ask)
+	}
 	out := Listed{Approvals: []*Approval{}}
 	for _, state := range s.book.list(func(a approval.State) bool {
-		return (status == "all" || string(a.Status) == status) && (target == "" || a.Ask.GetTarget() == target)
+		return (status == "all" || string(a.Status) == status || status == unreviewed && a.Unreviewed()) &&
+			(target == "" || a.Ask.GetTarget() == target) && (like == "" || kin(a.Ask) == like)
 	}) {
 		err := s.visible(r.Context(), state)
 		if err != nil && schemas.Shown(err).Code == schemas.CodeNotFound {
@@ -90,21 +101,33 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 			out.More = true
 			break
 		}
-		out.Approvals = append(out.Approvals, s.view(r.Context(), state))
+		v, err := s.view(r.Context(), state)
+		if err != nil {
+			return nil, err
+		}
+		out.Approvals = append(out.Approvals, v)
 	}
 	return out, nil
 }
 
-func (s *Service) getOne(_ http.ResponseWriter, r *http.Request) (any, error) {
-	id := r.PathValue("id")
-	state, err := s.append(r.Context(), id, false, func(approval.State) (*schemas.Control, error) { return nil, nil })
+// unreviewed is what ran without consent, and nobody has looked at yet.
+const unreviewed = "unreviewed"
+
+// look returns a request that the sender of ctx may see.
+func (s *Service) look(ctx context.Context, id string) (approval.State, error) {
+	state, err := s.append(ctx, id, false, func(approval.State) (*schemas.Control, error) { return nil, nil })
 	if err == nil {
-		err = s.visible(r.Context(), state)
+		err = s.visible(ctx, state)
 	}
+	return state, err
+}
+
+func (s *Service) getOne(_ http.ResponseWriter, r *http.Request) (any, error) {
+	state, err := s.look(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	return s.view(r.Context(), state), nil
+	return s.view(r.Context(), state)
 }
 
 func (s *Service) postReview(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -118,5 +141,5 @@ func (s *Service) postReview(w http.ResponseWriter, r *http.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	return s.view(r.Context(), state), nil
+	return s.view(r.Context(), state)
 }

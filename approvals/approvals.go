@@ -27,6 +27,8 @@ type Reviewer struct {
 	Run       *schemas.Run
 	// Anonymous says that nobody proved who they are: the administrator at the socket.
 	Anonymous bool
+	// SteppedUp says that they proved it anew for this, with a passkey.
+	SteppedUp bool
 }
 
 // Config is what New needs. The zero value of a limit means its default.
@@ -53,6 +55,7 @@ type Service struct {
 	c         Config
 	log       *slog.Logger
 	book      *book
+	prompts   prompts
 	answering chan struct{}
 }
 
@@ -62,7 +65,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("the approvals service needs a log")
 	}
 	setDefaults(&c)
-	return &Service{c: c, log: c.Logger, book: newBook(c.History), answering: make(chan struct{})}, nil
+	return &Service{c: c, log: c.Logger, book: newBook(c.History), prompts: prompts{log: c.Log}, answering: make(chan struct{})}, nil
 }
 
 func setDefaults(c *Config) {

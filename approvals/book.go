@@ -23,10 +23,11 @@ type book struct {
 
 	mu       sync.Mutex
 	requests map[string]approval.State
-	final    []string            // ids of those that are final, oldest first
-	gone     map[string]struct{} // ids of those that were final and are no longer kept
-	waiting  map[string]int      // requests that are not final, by principal
-	past     map[string]tally    // what became of requests, by what they are about
+	final    []string                       // ids of those that are final, oldest first
+	gone     map[string]struct{}            // ids of those that were final and are no longer kept
+	waiting  map[string]int                 // requests that are not final, by principal
+	past     map[string]tally               // what became of requests, by what they are about
+	alike    map[string]map[string]struct{} // ids of those that are kept, by the same
 	last     map[schemas.Subject]uint64
 	changed  map[schemas.Subject]chan struct{} // closed when the subject moves on
 	any      chan struct{}                     // closed when any does
@@ -39,7 +40,7 @@ type tally struct{ Approved, Denied int }
 
 func newBook(history int) *book {
 	return &book{history: history, ready: make(chan struct{}), requests: make(map[string]approval.State),
-		gone: make(map[string]struct{}), waiting: make(map[string]int), past: make(map[string]tally),
+		gone: make(map[string]struct{}), waiting: make(map[string]int), past: make(map[string]tally), alike: make(map[string]map[string]struct{}),
 		last: make(map[schemas.Subject]uint64), changed: make(map[schemas.Subject]chan struct{}), any: make(chan struct{})}
 }
 
@@ -119,19 +120,14 @@ func (b *book) fold(id string, f approval.Fact) {
 			delete(b.waiting, who)
 		}
 	}
-	t := b.past[kin(after.Ask)]
-	switch {
-	case after.Status == before.Status:
-	case after.Status == approval.Approved:
-		t.Approved++
-		b.past[kin(after.Ask)] = t
-	case after.Status == approval.Denied:
-		t.Denied++
-		b.past[kin(after.Ask)] = t
+	if before.Ask == nil && after.Ask != nil {
+		b.group(id, kin(after.Ask))
 	}
-	if !after.Status.Live() && (before.Status.Live() || before.Status == approval.None) {
+	b.count(before, after)
+	if after.Settled() && (before.Status == approval.None || !before.Settled()) {
 		b.final = append(b.final, id)
 		for len(b.final) > b.history {
+			b.ungroup(b.final[0])
 			delete(b.requests, b.final[0])
 			b.gone[b.final[0]] = struct{}{}
 			b.final = b.final[1:]
@@ -139,10 +135,42 @@ func (b *book) fold(id string, f approval.Fact) {
 	}
 }
 
-// kin is what requests that are alike share: target, and what is done to what.
+// count takes in what became of a request. mu is held.
+func (b *book) count(before, after approval.State) {
+	if after.Status == before.Status || after.Status != approval.Approved && after.Status != approval.Denied {
+		return
+	}
+	about := kin(after.Ask)
+	t := b.past[about]
+	if after.Status == approval.Approved {
+		t.Approved++
+	} else {
+		t.Denied++
+	}
+	b.past[about] = t
+}
+
+func (b *book) group(id, about string) {
+	if b.alike[about] == nil {
+		b.alike[about] = make(map[string]struct{})
+	}
+	b.alike[about][id] = struct{}{}
+}
+
+func (b *book) ungroup(id string) {
+	about := kin(b.requests[id].Ask)
+	if delete(b.alike[about], id); len(b.alike[about]) == 0 {
+		delete(b.alike, about)
+	}
+}
+
+// kin is what requests that are alike share: target, and what is done to what; without SQL, the text.
 func kin(a *schemas.ApprovalAsk) string {
-	if a == nil {
+	switch {
+	case a == nil:
 		return ""
+	case a.GetSql() == nil:
+		return strings.Join([]string{a.GetTarget(), a.GetProtocol(), "=", a.GetText()}, "\x00")
 	}
 	return strings.Join(slices.Concat([]string{a.GetTarget(), a.GetProtocol()}, a.GetSql().GetKinds(), []string{"→"}, a.GetSql().GetWrites()), "\x00")
 }
@@ -182,6 +210,33 @@ func (b *book) like(s approval.State) tally {
 	return t
 }
 
+// mostPast is how many past requests a reviewer sees beside one.
+const mostPast = 5
+
+// kindred returns what became of the last requests like this one that are kept, and how many others
+// like it wait.
+func (b *book) kindred(s approval.State) (past []Past, alike int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var over []approval.State
+	for id := range b.alike[kin(s.Ask)] {
+		switch o := b.requests[id]; {
+		case id == s.ID:
+		case o.Status == approval.Pending:
+			alike++
+		case !o.Status.Live():
+			over = append(over, o)
+		}
+	}
+	slices.SortFunc(over, newest)
+	past = []Past{}
+	for _, o := range over[:min(len(over), mostPast)] {
+		past = append(past, Past{ID: o.ID, Principal: o.Ask.GetPrincipal().GetName(), Status: string(o.Status), By: list(o.By), Reason: o.Reason,
+			Same: o.Ask.GetText() == s.Ask.GetText(), Requested: o.Requested.UTC()})
+	}
+	return past, alike
+}
+
 // same returns a request that somebody made earlier for the same payload, under the same rules, to
 // run it once it is approved; of several, an approved one.
 func (b *book) same(a *schemas.ApprovalAsk, now time.Time) (found approval.State, ok bool) {
@@ -219,13 +274,15 @@ func (b *book) list(f func(approval.State) bool) []approval.State {
 			out = append(out, s)
 		}
 	}
-	slices.SortFunc(out, func(a, b approval.State) int {
-		return cmp.Or(b.Requested.Compare(a.Requested), strings.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(out, newest)
 	return out
 }
 
-// due returns the requests that expire by a moment, when the next one does (zero: none), and a
+func newest(a, b approval.State) int {
+	return cmp.Or(b.Requested.Compare(a.Requested), strings.Compare(a.ID, b.ID))
+}
+
+// due returns the requests of which something becomes by a moment, when the next one does (zero: none), and a
 // channel that is closed when that may have changed.
 func (b *book) due(now time.Time) (ids []string, next time.Time, changed <-chan struct{}) {
 	b.mu.Lock()
@@ -233,10 +290,13 @@ func (b *book) due(now time.Time) (ids []string, next time.Time, changed <-chan 
 	for id, s := range b.requests {
 		switch {
 		case !s.Status.Live():
-		case !s.Expires.After(now):
-			ids = append(ids, id)
-		case next.IsZero() || s.Expires.Before(next):
-			next = s.Expires
+		default:
+			at := s.Next()
+			if !at.After(now) {
+				ids = append(ids, id)
+			} else if next.IsZero() || at.Before(next) {
+				next = at
+			}
 		}
 	}
 	return ids, next, b.any

@@ -38,12 +38,19 @@ func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schem
 	if ask.GetPrincipal().GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		ask.Starter = s.c.Starter(schemas.TokenID(ask.GetPrincipal().GetTokenId()))
 	}
+	lifetime := s.lifetime(ask.GetNeed())
+	now := s.book.clock(s.c.Now())
+	zones, err := approval.Zones(ask.GetNeed(), now.Add(-time.Hour), now.Add(lifetime+time.Hour))
+	if err != nil {
+		answer.Failure = "its office hours cannot be told: " + err.Error()
+		return answer, nil
+	}
 	state, err := s.append(ctx, ask.GetRequest(), true, func(now approval.State) (*schemas.Control, error) {
 		if now.Status != approval.None {
 			return nil, nil
 		}
 		return &schemas.Control{By: ask.GetPrincipal().GetName(), Kind: &schemas.Control_ApprovalRequested{ApprovalRequested: &schemas.ApprovalRequested{
-			Request: approval.RefOf(ask), Ask: ask, Lifetime: int64(s.lifetime(ask.GetNeed())),
+			Request: approval.RefOf(ask), Ask: ask, Lifetime: int64(lifetime), Zones: zones,
 		}}}, nil
 	})
 	if err != nil {

@@ -26,8 +26,9 @@ func (s Status) Live() bool { return s == Pending || s == Approved }
 
 // Decisions of a review.
 const (
-	Approve = "approve"
-	Deny    = "deny"
+	Approve    = "approve"
+	Deny       = "deny"
+	BreakGlass = "break_glass" // who asked goes on by themselves, and is reviewed afterwards
 )
 
 // Fact is a fact of CONTROL about a request.
@@ -44,6 +45,8 @@ type Review struct {
 	Decision string
 	Reason   string
 	At       time.Time
+	Maker    string // who made the reviewer's credential; empty: the reviewer
+	StepUp   bool   // the reviewer proved anew who they are
 }
 
 // State is what is known of a request. The zero value is one of which nothing is known. It is a
@@ -55,6 +58,9 @@ type State struct {
 	Requested time.Time
 	Expires   time.Time
 	Reviews   []Review
+	Glass     *Review   // who asked went on by themselves
+	After     *Review   // what somebody said of that afterwards
+	Escalated int       // steps of rules that others may take by now
 	By        []string  // who decided; policies for a consent that needs nobody
 	Reason    string    // of the decision
 	Decided   time.Time // approved, denied, expired or withdrawn
@@ -62,7 +68,16 @@ type State struct {
 	Use       string    // id of the use that counts
 	Sequence  uint64    // of the last fact about it
 	Seen      time.Time // its timestamp
+	Zones     []*schemas.ZoneOffset
 }
+
+// Settled reports whether no fact changes it any more.
+func (s State) Settled() bool {
+	return !s.Status.Live() && !(s.Status == Used && s.Glass != nil && s.After == nil)
+}
+
+// Unreviewed reports whether it ran without anybody's consent, and nobody has looked at that yet.
+func (s State) Unreviewed() bool { return s.Glass != nil && s.After == nil && s.Status == Used }
 
 // Ref returns which request a fact is about; nil when it is about none.
 func Ref(c *schemas.Control) *schemas.ApprovalRef {
@@ -95,12 +110,17 @@ func (s State) Fold(f Fact) State {
 	if s.ID == "" {
 		s.ID = Ref(f.Control).GetId()
 	}
-	if s.Status.Live() && !f.Time.Before(s.Expires) {
-		s.Status, s.Reason, s.Decided, s.By = Expired, "nobody decided in time", s.Expires, nil
-		if len(s.Reviews) > 0 {
-			s.Reason = "it was not decided, or not used, in time"
+	if s.Status.Live() {
+		if end, why := s.deadline(); !f.Time.Before(end) {
+			s.Status, s.Reason, s.Decided, s.By = Expired, why, end, nil
 		}
 	}
+	s = s.folded(f)
+	s.Escalated = s.escalations(f.Time)
+	return s
+}
+
+func (s State) folded(f Fact) State {
 	switch k := f.Control.GetKind().(type) {
 	case *schemas.Control_ApprovalRequested:
 		return s.requested(k.ApprovalRequested, f.Time)
@@ -123,32 +143,41 @@ func (s State) requested(r *schemas.ApprovalRequested, at time.Time) State {
 		return s
 	}
 	s.Ask, s.Requested, s.Expires = r.GetAsk(), at, at.Add(time.Duration(r.GetLifetime()))
-	s.Status = Pending
+	s.Status, s.Zones = Pending, r.GetZones()
 	return s.weigh("", at)
 }
 
 func (s State) reviewed(r *schemas.ApprovalReviewed, at time.Time) State {
-	if s.May(r.GetReviewer(), r.GetRun(), r.GetDecision(), r.GetReason()) != nil {
+	if s.May(r, at) != nil {
 		return s
 	}
-	v := Review{ID: r.GetId(), Reviewer: r.GetReviewer(), Decision: r.GetDecision(), Reason: r.GetReason(), At: at}
-	others := slices.DeleteFunc(slices.Clone(s.Reviews), func(o Review) bool { return o.Reviewer.GetName() == v.Reviewer.GetName() })
-	s.Reviews = append(others, v)
-	if v.Decision == Deny {
+	v := Review{ID: r.GetId(), Reviewer: r.GetReviewer(), Decision: r.GetDecision(), Reason: r.GetReason(), At: at, Maker: r.GetMaker(), StepUp: r.GetSteppedUp()}
+	switch {
+	case s.Status == Used:
+		s.After = &v
+		return s
+	case v.Decision == BreakGlass:
+		s.Glass, s.Status, s.By, s.Reason, s.Decided = &v, Approved, []string{v.Reviewer.GetName()}, "break-glass: "+v.Reason, at
+		return s
+	case v.Decision == Deny:
+		s.Reviews = append(slices.DeleteFunc(slices.Clone(s.Reviews), func(o Review) bool { return o.Reviewer.GetName() == v.Reviewer.GetName() }), v)
 		s.Status, s.By, s.Reason, s.Decided = Denied, []string{v.Reviewer.GetName()}, v.Reason, at
 		return s
 	}
+	s.Reviews = append(s.Reviews[:len(s.Reviews):len(s.Reviews)], v)
 	return s.weigh(v.Reason, at)
 }
 
 // weigh approves a pending request that has all it needs.
 func (s State) weigh(reason string, at time.Time) State {
-	if s.Status != Pending || !s.satisfied() {
+	if s.Status != Pending || !s.satisfied(at) {
 		return s
 	}
 	s.Status, s.Reason, s.Decided = Approved, reason, at
 	for _, v := range s.Reviews {
-		s.By = append(s.By[:len(s.By):len(s.By)], v.Reviewer.GetName())
+		if !slices.Contains(s.By, v.Reviewer.GetName()) {
+			s.By = append(s.By[:len(s.By):len(s.By)], v.Reviewer.GetName())
+		}
 	}
 	if len(s.Reviews) == 0 {
 		for _, r := range s.Ask.GetNeed().GetRules() {

@@ -228,7 +228,7 @@ func check(t *rapid.T, h history, before, s approval.State) {
 	people := map[string]*schemas.Principal{}
 	for _, f := range h {
 		r := f.Control.GetApprovalReviewed()
-		if r == nil || s.Eligible(r.Reviewer, r.Run) != nil || f.Time.Before(s.Requested) {
+		if r == nil || s.Eligible(r, f.Time) != nil || f.Time.Before(s.Requested) {
 			continue
 		}
 		if r.Reviewer.Name == "alice" {
@@ -283,12 +283,15 @@ func assignable(people map[string]*schemas.Principal, groups []*schemas.Approval
 
 func TestWordsForReviewers(t *testing.T) {
 	s := history{}.add(requested(ask(&schemas.ApprovalRule{Any: []*schemas.ApprovalReviewers{of(1, "dba")}, ReasonRequired: true}), time.Hour)).fold()
+	may := func(s approval.State, p *schemas.Principal, decision, reason string) error {
+		return s.May(&schemas.ApprovalReviewed{Reviewer: p, Decision: decision, Reason: reason}, began.Add(time.Minute))
+	}
 	for want, err := range map[string]error{
-		"nobody reviews what they ask for": s.May(person("alice", "dba"), nil, approval.Approve, "x"),
-		"for reviewers in dba":             s.May(person("dave", "eng"), nil, approval.Approve, "x"),
-		"asks its reviewers for a reason":  s.May(person("bob", "dba"), nil, approval.Approve, " "),
-		"must be approve or deny":          s.May(person("bob", "dba"), nil, "maybe", "x"),
-		"there is no such request":         approval.State{}.May(person("bob", "dba"), nil, approval.Approve, "x"),
+		"nobody reviews what they ask for": may(s, person("alice", "dba"), approval.Approve, "x"),
+		"for reviewers in dba":             may(s, person("dave", "eng"), approval.Approve, "x"),
+		"asks its reviewers for a reason":  may(s, person("bob", "dba"), approval.Approve, " "),
+		"must be approve or deny":          may(s, person("bob", "dba"), "maybe", "x"),
+		"there is no such request":         may(approval.State{}, person("bob", "dba"), approval.Approve, "x"),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

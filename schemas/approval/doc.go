@@ -25,5 +25,15 @@
 // its count of people, and one person fills one place only, though they may be in several groups;
 // of its `any`, one entry suffices. One eligible person who denies ends it.
 //
-// The package does no I/O.
+// A rule may have steps instead: one after the other, each with its own people, and whoever counted
+// in one does not count in a later one. A step may have its time. When that is over others may take
+// it, if it names them; else the request expires. Entries may count within office hours only; how far
+// their clocks are from UTC is part of the request.
+//
+// # Without consent
+//
+// Who asked may approve it themselves, with a reason, where every rule lets one of their groups do so
+// (break_glass). When it was used it stays to be reviewed, once, by whoever might have denied it.
+//
+// The package does no I/O but for the time zone database, which Zones reads.
 package approval

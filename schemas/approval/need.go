@@ -2,68 +2,91 @@ package approval
 
 import (
 	"slices"
+	"time"
 
 	"sallyport/schemas"
 )
 
 // satisfied reports whether the reviews are enough. Nobody is needed only where a rule says so: a
 // request without rules needs one person.
-func (s State) satisfied() bool {
+func (s State) satisfied(at time.Time) bool {
 	rules := s.Ask.GetNeed().GetRules()
 	if len(rules) == 0 {
 		rules = []*schemas.ApprovalRule{{}}
 	}
 	for _, r := range rules {
-		if !s.enough(r) {
+		if s.left(r, at) > 0 {
 			return false
 		}
 	}
 	return true
 }
 
-func (s State) enough(r *schemas.ApprovalRule) bool {
-	if r.GetAutomatic() {
-		return true
+// left is how far a rule is from being satisfied; 0: it is. A step weighs more than all its places.
+func (s State) left(r *schemas.ApprovalRule, at time.Time) int {
+	const aStep = 1 << 20
+	switch steps := r.GetSteps(); {
+	case r.GetAutomatic():
+		return 0
+	case len(steps) > 0:
+		p := s.progress(r, at)
+		return (len(steps)-p.step)*aStep + p.left
 	}
-	people := s.consenting(r)
+	reviews := s.consenting(r)
 	if len(r.GetAny()) == 0 && len(r.GetAll()) == 0 {
-		return len(people) > 0
+		if slices.ContainsFunc(reviews, func(v Review) bool { return v.Reviewer.GetKind() == user }) {
+			return 0
+		}
+		return 1
 	}
-	if len(r.GetAny()) > 0 && !slices.ContainsFunc(r.GetAny(), func(g *schemas.ApprovalReviewers) bool {
-		return fills(people, []*schemas.ApprovalReviewers{g}) == 0
-	}) {
-		return false
-	}
-	return fills(people, r.GetAll()) == 0
+	return s.missing(reviews, r.GetAny(), r.GetAll())
 }
 
-// consenting are those who approve and whose consent counts for this rule.
-func (s State) consenting(r *schemas.ApprovalRule) []*schemas.Principal {
-	var people []*schemas.Principal
-	for _, v := range s.Reviews {
-		if v.Decision == Approve && (r.GetStarter() || v.Reviewer.GetName() != s.Ask.GetStarter()) {
-			people = append(people, v.Reviewer)
+// missing counts the places that are left of any and all.
+func (s State) missing(reviews []Review, any, all []*schemas.ApprovalReviewers) int {
+	left := s.fills(reviews, all)
+	best := 0
+	for i, g := range any {
+		if n := s.fills(reviews, []*schemas.ApprovalReviewers{g}); i == 0 || n < best {
+			best = n
 		}
 	}
-	return people
+	return left + best
+}
+
+// consenting are the approvals whose consent counts for this rule, each person's first.
+func (s State) consenting(r *schemas.ApprovalRule) []Review {
+	var all []Review
+	for _, v := range s.Reviews {
+		if s.counts(r, v) && !slices.ContainsFunc(all, func(o Review) bool { return o.Reviewer.GetName() == v.Reviewer.GetName() }) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func (s State) counts(r *schemas.ApprovalRule, v Review) bool {
+	starter := s.Ask.GetStarter()
+	started := starter != "" && (v.Reviewer.GetName() == starter || v.Maker == starter)
+	return v.Decision == Approve && (r.GetStarter() || !started) && (v.StepUp || !r.GetStepUp())
 }
 
 // fills returns how many places of groups are left when each person takes one, as well as can be.
-func fills(people []*schemas.Principal, groups []*schemas.ApprovalReviewers) (left int) {
+func (s State) fills(reviews []Review, groups []*schemas.ApprovalReviewers) (left int) {
 	var places []*schemas.ApprovalReviewers
 	for _, g := range groups {
 		n := max(int(g.GetCount()), 1)
-		if n > len(people) { // cannot be filled
-			left += n - len(people)
-			n = len(people)
+		if n > len(reviews) { // cannot be filled
+			left += n - len(reviews)
+			n = len(reviews)
 		}
 		for range n {
 			places = append(places, g)
 		}
 	}
-	taken := make([]int, len(people)) // the place that a person takes, plus 1
+	taken := make([]int, len(reviews)) // the place that a person takes, plus 1
 	for p := range places {
-		if !seat(p, places, people, taken, make([]bool, len(people))) {
+		if !s.seat(p, places, reviews, taken, make([]bool, len(reviews))) {
 			left++
 		}
 	}
@@ -71,13 +94,13 @@ func fills(people []*schemas.Principal, groups []*schemas.ApprovalReviewers) (le
 }
 
 // seat finds somebody for a place, moving others to places of theirs if that helps.
-func seat(place int, places []*schemas.ApprovalReviewers, people []*schemas.Principal, taken []int, tried []bool) bool {
-	for i, p := range people {
-		if tried[i] || !in(p, places[place]) {
+func (s State) seat(place int, places []*schemas.ApprovalReviewers, reviews []Review, taken []int, tried []bool) bool {
+	for i, v := range reviews {
+		if tried[i] || !s.in(v.Reviewer, places[place], v.At) {
 			continue
 		}
 		tried[i] = true
-		if taken[i] == 0 || seat(taken[i]-1, places, people, taken, tried) {
+		if taken[i] == 0 || s.seat(taken[i]-1, places, reviews, taken, tried) {
 			taken[i] = place + 1
 			return true
 		}
@@ -85,7 +108,15 @@ func seat(place int, places []*schemas.ApprovalReviewers, people []*schemas.Prin
 	return false
 }
 
-func in(p *schemas.Principal, g *schemas.ApprovalReviewers) bool {
+// in reports whether somebody is among the reviewers that an entry names, at that moment.
+func (s State) in(p *schemas.Principal, g *schemas.ApprovalReviewers, at time.Time) bool {
+	return s.named(p, g) && (g.GetHours() == nil || s.during(g.GetHours(), at))
+}
+
+func (s State) named(p *schemas.Principal, g *schemas.ApprovalReviewers) bool {
+	if p.GetKind() == agent { // by its name only: whatever groups it is in
+		return slices.Contains(g.GetAgents(), p.GetName())
+	}
 	return slices.ContainsFunc(g.GetGroups(), func(name string) bool { return name == "*" || slices.Contains(p.GetGroups(), name) })
 }
 
@@ -96,7 +127,7 @@ func (s State) Missing() []*schemas.ApprovalRule {
 		return nil
 	}
 	for _, r := range s.Ask.GetNeed().GetRules() {
-		if !s.enough(r) {
+		if s.left(r, s.Seen) > 0 {
 			missing = append(missing, r)
 		}
 	}

@@ -26,7 +26,7 @@ func (a *app) approvalCommands() []*cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.alone(c.Context(), "approvals") },
 	}
 	top.AddCommand(a.listApprovals(), a.showApproval(),
-		a.review("approve", "Let a held command run"), a.review("deny", "Refuse a held command"))
+		a.review("approve", "Let held commands run"), a.review("deny", "Refuse held commands"), a.breakGlass())
 	return []*cobra.Command{top}
 }
 
@@ -45,7 +45,8 @@ func (a *app) reviewer() (*client.Client, error) {
 func (a *app) listApprovals() *cobra.Command {
 	command := &cobra.Command{Use: "list", Short: "List requests, the newest first", Args: exactly(0)}
 	asJSON := command.Flags().Bool("json", false, "print one object a line")
-	status := command.Flags().String("status", "pending", "`STATUS`: pending, approved, denied, expired, withdrawn, used, all")
+	status := command.Flags().String("status", "pending", "`STATUS`: pending, approved, denied, expired, withdrawn, used, unreviewed, all")
+	like := command.Flags().String("like", "", "only those that do the same to the same as this `REQUEST`")
 	target := command.Flags().String("target", "", "only for this `TARGET`")
 	limit := command.Flags().Int("limit", 100, "how many")
 	command.RunE = func(c *cobra.Command, _ []string) error {
@@ -53,7 +54,7 @@ func (a *app) listApprovals() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		q := url.Values{"status": {*status}, "target": {*target}, "limit": {strconv.Itoa(*limit)}}
+		q := url.Values{"status": {*status}, "target": {*target}, "limit": {strconv.Itoa(*limit)}, "like": {*like}}
 		var answer struct {
 			Approvals []json.RawMessage `json:"approvals"`
 		}
@@ -102,37 +103,6 @@ func (a *app) showApproval() *cobra.Command {
 	return command
 }
 
-func (a *app) review(decision, short string) *cobra.Command {
-	command := &cobra.Command{Use: decision + " REQUEST", Short: short, Args: exactly(1)}
-	asJSON := command.Flags().Bool("json", false, "print one JSON object")
-	reason := command.Flags().String("reason", "", "`WHY`, for whoever asked and for the record")
-	command.RunE = func(c *cobra.Command, args []string) error {
-		server, err := a.reviewer()
-		if err != nil {
-			return err
-		}
-		var raw json.RawMessage
-		in := approvals.NewReview{Decision: decision, Reason: *reason}
-		if err := server.Do(c.Context(), "POST", "/approvals/"+url.PathEscape(args[0])+"/reviews", nil, in, &raw); err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printApproval(raw, true)
-		}
-		var v approvals.Approval
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("read the server's answer: %w", err)
-		}
-		line := v.ID + " is " + v.Status
-		if len(v.Missing) > 0 {
-			line += ": others are still needed, for " + strings.Join(v.Missing, ", ")
-		}
-		_, err = fmt.Fprintln(a.Out, line)
-		return err
-	}
-	return command
-}
-
 // printApproval prints a request, as one JSON object or for people.
 func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
 	if asJSON {
@@ -152,18 +122,39 @@ func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
 	row("status", strings.TrimSpace(v.Status+" "+strings.Join(v.By, ", ")))
 	row("reason", v.Reason)
 	row("who", v.Principal+" ("+v.PrincipalKind+", "+strings.Join(v.Groups, ", ")+") from "+v.ClientAddress)
+	row("why", v.Why)
 	row("run", strings.TrimSpace(v.Run+" "+v.Starter))
+	row("began with", v.RunPrompt)
 	row("target", v.Target+"/"+v.Database)
 	row("session", v.Session+" command "+strconv.FormatUint(v.Command, 10))
 	row("requested", v.Requested.Local().Format(time.DateTime))
 	row("expires", v.Expires.Local().Format(time.DateTime))
 	for _, r := range v.Need {
 		row("needs", need(r))
+		for i, step := range r.Steps {
+			row(fmt.Sprintf("  step %d", i+1), describeStep(step))
+		}
+	}
+	if v.SQL != nil {
+		row("reads", strings.Join(v.SQL.Reads, ", "))
+		row("writes", strings.Join(v.SQL.Writes, ", "))
 	}
 	for _, r := range v.Reviews {
 		row(r.Decision, strings.TrimSpace(r.By+" "+r.Reason))
 	}
 	row("similar", fmt.Sprintf("%d approved, %d denied before", v.Similar.Approved, v.Similar.Denied))
+	for _, p := range v.Past {
+		row("  "+p.Requested.Local().Format(time.DateTime), strings.TrimSpace(p.Principal+" "+p.Status+" "+strings.Join(p.By, ", ")+" "+p.Reason))
+	}
+	if v.Alike > 0 {
+		row("alike", fmt.Sprintf("%d others wait: sallyport approvals list --like %s", v.Alike, v.ID))
+	}
+	if v.Glass != nil {
+		row("without consent", v.Glass.By+": "+v.Glass.Reason)
+	}
+	if v.After != nil {
+		row("afterwards", v.After.By+": "+v.After.Decision+" "+v.After.Reason)
+	}
 	if v.WhyNot != "" {
 		row("you", v.WhyNot)
 	}
@@ -185,23 +176,17 @@ func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
 }
 
 func need(r approvals.Rule) string {
-	var parts []string
-	for _, g := range r.All {
-		parts = append(parts, fmt.Sprintf("%d of %s", g.Count, strings.Join(g.Groups, " or ")))
-	}
-	var any []string
-	for _, g := range r.Any {
-		any = append(any, fmt.Sprintf("%d of %s", g.Count, strings.Join(g.Groups, " or ")))
-	}
-	if len(any) > 0 {
-		parts = append(parts, strings.Join(any, ", or "))
-	}
-	who := strings.Join(parts, ", and ")
+	who := groupsNeeded(r.Any, r.All)
 	switch {
 	case r.Automatic:
 		who = "nobody"
+	case len(r.Steps) > 0:
+		who = "steps, one after the other"
 	case who == "":
 		who = "anybody who may review"
+	}
+	if r.StepUp {
+		who += ", with a passkey"
 	}
 	done := ""
 	if r.Satisfied {
