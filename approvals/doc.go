@@ -28,8 +28,13 @@
 // Requests that are not final, and the last Config.History of those that are. An older one is read
 // from its subject when it is asked for.
 //
+// # What a reviewer sees
+//
+// The whole text and its parameters, who asks, on whose behalf and with which prompt (read from the
+// run's fact), what the enforcer made of it, and what became of the last requests that do the same to
+// the same. One decision may be said of several requests; each is judged on its own.
+//
 // # What is not done
 //
-// Steps and escalation, office hours, break-glass, passkeys, and telling people by chat, mail or
-// webhook.
+// Telling people by chat, mail or webhook.
 package approvals

@@ -79,9 +79,14 @@ func (e *PolicyError) Error() string {
 	return fmt.Sprintf("policy %s: %s: line %d, column %d: %s\n%s", e.Policy, e.Field, e.Line, e.Column, e.Message, e.Snippet)
 }
 
-// CheckPolicy reports, as a *PolicyError, why an expression of a policy does not compile; nil for
-// other resources.
+// CheckPolicy reports, as a *PolicyError, why an expression of a policy does not compile, and what
+// is wrong with the time zones of approvals; nil for other resources.
 func CheckPolicy(r *resources.Resource) error {
+	if r.Kind == resources.KindRole && r.Role != nil && r.Role.Request != nil {
+		if err := checkZones(r.Role.Request.Approval); err != nil {
+			return fmt.Errorf("role %s: request.approval: %w", r.Metadata.Name, err)
+		}
+	}
 	if r.Kind != resources.KindPolicy || r.Policy == nil {
 		return nil
 	}
@@ -124,6 +129,9 @@ func compile(r *resources.Resource) (*policy, error) {
 	when, err := condition(r, "when", r.Policy.When)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkZones(r.Policy.Approval); err != nil {
+		return nil, &PolicyError{Policy: r.Metadata.Name, Field: "approval", Line: 1, Column: 1, Message: err.Error()}
 	}
 	p := &policy{resource: r, program: when.program, uses: when.uses}
 	if a := r.Policy.Approval; a != nil && a.Auto != "" {

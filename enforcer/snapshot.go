@@ -1,6 +1,9 @@
 package enforcer
 
 import (
+	"slices"
+	"strings"
+
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
@@ -47,6 +50,8 @@ func newSnapshot(all []*resources.Resource, revision schemas.Revision, stale <-c
 			policies = append(policies, p)
 		}
 	}
+	// What is needed is compared byte by byte: it is always said in the same order.
+	slices.SortFunc(policies, func(a, b *policy) int { return strings.Compare(a.resource.Metadata.Name, b.resource.Metadata.Name) })
 	for name, t := range s.targets {
 		labels := t.resource.Metadata.Labels
 		for _, p := range policies {

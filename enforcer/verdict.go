@@ -132,6 +132,7 @@ type judgement struct {
 	holds   []*schemas.Reason
 	allows  []*schemas.Reason
 	need    schemas.ApprovalNeed
+	matched []*resources.Resource // policies that hold it
 }
 
 func (v *judgement) deny(rule, message string) {
@@ -142,21 +143,9 @@ func (v *judgement) deny(rule, message string) {
 // automatic: the policy itself consents.
 func (v *judgement) hold(rule, message string, a *resources.Approval, automatic bool) {
 	v.holds = append(v.holds, &schemas.Reason{Policy: rule, Message: message})
-	need := &schemas.ApprovalRule{Policy: rule, Message: message, Automatic: automatic}
-	if a != nil {
-		need.ReasonRequired, need.Starter = a.Reason == resources.ReasonRequired, a.Starter
-		need.Any, need.All = reviewers(a.Any), reviewers(a.All)
-		need.Expires = int64(a.Expires)
-	}
+	need := approvalRule(rule, message, a)
+	need.Automatic = automatic
 	v.need.Rules = append(v.need.Rules, need)
-}
-
-func reviewers(rs []resources.Reviewers) []*schemas.ApprovalReviewers {
-	var all []*schemas.ApprovalReviewers
-	for _, r := range rs {
-		all = append(all, &schemas.ApprovalReviewers{Groups: r.Groups, Count: uint32(max(r.Count, 1))})
-	}
-	return all
 }
 
 // reuse lowers how long the answer holds.
@@ -201,6 +190,7 @@ func (v *judgement) policy(p *policy, vars *vars) {
 		}
 		v.spoken = v.spoken || v.seen.admits(p.uses)
 		v.hold(name, message, spec.Approval, p.consents(v.seen, vars))
+		v.matched = append(v.matched, p.resource)
 	default:
 		if message == "" {
 			message = "denied by policy " + name
@@ -230,11 +220,15 @@ func (v *judgement) unseen(unparsed string) {
 // done combines: deny beats hold beats allow.
 func (v *judgement) done() *schemas.VerdictAnswer {
 	a := v.answer
+	var err error
 	switch {
 	case len(v.denials) > 0:
 		a.Outcome, a.Reasons = schemas.Outcome_OUTCOME_DENY, v.denials
 	case len(v.holds) > 0:
 		a.Outcome, a.Reasons = schemas.Outcome_OUTCOME_HOLD, v.holds
+		if v.need.Policies, err = digestOf(v.matched); err != nil {
+			return failed("the policies could not be written")
+		}
 		approval, err := v.need.MarshalVT()
 		if err != nil {
 			return failed("the approval could not be written")

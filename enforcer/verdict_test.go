@@ -129,7 +129,7 @@ func TestApprovalNeed(t *testing.T) {
 	if err := need.UnmarshalVT(got.Approval); err != nil {
 		t.Fatal(err)
 	}
-	want := &schemas.ApprovalNeed{Rules: []*schemas.ApprovalRule{
+	want := &schemas.ApprovalNeed{Policies: need.Policies, Rules: []*schemas.ApprovalRule{
 		{Policy: "a", Message: "held by policy a"},
 		{
 			Policy: "b", Message: "ask them", Expires: int64(15 * time.Minute),

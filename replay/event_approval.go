@@ -72,9 +72,15 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 	switch {
 	case before.Status == approval.None && after.Ask != nil:
 		what = "requested"
+	case before.Glass == nil && after.Glass != nil:
+		what = "break_glass"
+	case before.After == nil && after.After != nil:
+		what = "reviewed_after"
 	case before.Status != after.Status && after.Ask != nil:
 	case len(after.Reviews) != len(before.Reviews) || after.Reviews != nil && after.Reviews[len(after.Reviews)-1].ID != before.Reviews[len(before.Reviews)-1].ID:
 		what = "reviewed"
+	case after.Escalated > before.Escalated:
+		what = "escalated"
 	default:
 		return nil
 	}
@@ -86,8 +92,14 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 	e.entity("approval", what, class, ocsfEntity{Type: "approval", UID: after.ID, Name: a.GetTarget()})
 	e.protocol, e.target = a.GetProtocol(), a.GetTarget()
 	d.StatusID, d.StatusCode, d.Comment = success, string(after.Status), after.Reason
-	switch after.Status {
-	case approval.Denied, approval.Expired:
+	switch {
+	case what == "break_glass":
+		d.SeverityID = critical
+	case what == "reviewed_after" && after.After.Decision == approval.Deny:
+		d.SeverityID = high
+	case what == "escalated":
+		d.SeverityID = low
+	case after.Status == approval.Denied, after.Status == approval.Expired:
 		d.StatusID, d.SeverityID = failed, low
 	}
 	d.Metadata.CorrelationUID = a.GetSession()
@@ -95,7 +107,7 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 	if what == "requested" {
 		d.Actor.User = user(a.GetPrincipal())
 		d.SrcEndpoint = endpoint(a.GetClientAddress())
-	} else if what == string(approval.Expired) { // whatever came too late
+	} else if what == string(approval.Expired) || what == "escalated" { // whatever came too late
 		d.Actor.User = &ocsfUser{Name: "system", TypeID: typeUser}
 	} else if r := c.GetApprovalReviewed(); r != nil {
 		d.Actor.User = user(r.GetReviewer())

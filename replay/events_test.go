@@ -172,7 +172,7 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 		}
 	}
 	agent := &schemas.Principal{Name: "helper", Kind: schemas.PrincipalKind_PRINCIPAL_KIND_AGENT, Groups: []string{"bots"}, TokenId: "tok2"}
-	return map[string]func() ([]byte, schemas.Subject, error){
+	all := map[string]func() ([]byte, schemas.Subject, error){
 		"session.opened": func() ([]byte, schemas.Subject, error) {
 			return replay.EventOf(first, located(1, &schemas.Entry{Kind: &schemas.Entry_Opened{Opened: opening}}))
 		},
@@ -210,6 +210,8 @@ func goldens() map[string]func() ([]byte, schemas.Subject, error) {
 		"session.annotation_removed": control(&schemas.Control{Kind: &schemas.Control_AnnotationRemoved{AnnotationRemoved: &schemas.AnnotationRemoved{Session: string(first), Id: "n-1"}}}),
 		"run.opened":                 control(&schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: &schemas.RunOpened{Run: &schemas.Run{Id: "run1", Agent: "helper", PromptDigest: "00ff"}, Prompt: "planted"}}}),
 	}
+	maps.Copy(all, consentGoldens())
+	return all
 }
 
 // TestGoldens holds that what a type once was, it stays. A golden is added, and never edited: other

@@ -71,7 +71,6 @@ func marked() *schemas.Control {
 
 // TestRules holds who is needed, and who counts.
 func TestRules(t *testing.T) {
-	yes := func(p *schemas.Principal) *schemas.Control { return review(p, approval.Approve, "") }
 	no := func(p *schemas.Principal) *schemas.Control { return review(p, approval.Deny, "") }
 	bob, carol, dave := person("bob", "dba"), person("carol", "dba", "security"), person("dave", "security")
 	agent := &schemas.Principal{Name: "bot", Kind: schemas.PrincipalKind_PRINCIPAL_KIND_AGENT, Groups: []string{"dba"}}

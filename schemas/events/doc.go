@@ -40,6 +40,9 @@
 //	approval.denied            3004 Entity Management, Update   ApprovalReviewed
 //	approval.expired           3004 Entity Management, Update   ApprovalDecided
 //	approval.withdrawn         3004 Entity Management, Update   ApprovalWithdrawn
+//	approval.break_glass       3004 Entity Management, Update   ApprovalReviewed
+//	approval.reviewed_after    3004 Entity Management, Update   ApprovalReviewed
+//	approval.escalated         3004 Entity Management, Update   ApprovalDecided, or what comes first
 //	approval.used              3004 Entity Management, Update   ApprovalUsed
 //	run.opened                 3004 Entity Management, Create   RunOpened
 //

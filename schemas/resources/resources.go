@@ -110,6 +110,8 @@ type Role struct {
 	Members Members  `json:"members" schema:"required" doc:"who"`
 	Targets Selector `json:"targets" schema:"required" doc:"where"`
 	Can     []string `json:"can,omitempty" schema:"enum=connect|replay|watch|review|kill|admin" doc:"what; connect by default"`
+	// Request makes it a role that nobody has: its members ask for it, for a time.
+	Request *Request `json:"request,omitempty" doc:"members do not have the role: they ask for it, for a time"`
 }
 
 // Permissions returns what the role grants.
@@ -141,25 +143,6 @@ type Policy struct {
 	Verdict  string    `json:"verdict" schema:"required,enum=allow|deny|hold" doc:"what happens then"`
 	Approval *Approval `json:"approval,omitempty" doc:"hold: whose consent it needs; without it, one person who may review the target"`
 	Message  string    `json:"message,omitempty" doc:"what the person at the client reads"`
-}
-
-// Approval says whose consent a hold needs.
-type Approval struct {
-	Any     []Reviewers `json:"any,omitempty" doc:"one of these suffices"`
-	All     []Reviewers `json:"all,omitempty" doc:"each of these is needed"`
-	Expires Duration    `json:"expires,omitempty" doc:"how long the request, and then the approval, holds"`
-	Reason  string      `json:"reason,omitempty" schema:"enum=required" doc:"required: reviewers must say why"`
-	Starter bool        `json:"starter,omitempty" doc:"the person who started an agent may review what it asks for"`
-	Auto    string      `json:"auto,omitempty" doc:"CEL expression, as in when: where it is true the policy itself consents, and nobody is asked for it"`
-}
-
-// ReasonRequired is the value of Approval.Reason that asks reviewers for one.
-const ReasonRequired = "required"
-
-// Reviewers is a number of people out of groups.
-type Reviewers struct {
-	Groups []string `json:"groups" schema:"required,min=1" doc:"groups of which a reviewer must be in one"`
-	Count  int      `json:"count,omitempty" schema:"min=1" doc:"how many reviewers; 1 by default"`
 }
 
 // Mask is spec of a Mask.

@@ -50,7 +50,7 @@ func problems(r *Resource) []problem {
 	case KindTarget:
 		c.target(r.Target)
 	case KindRole:
-		c.selector(r.Role.Targets)
+		c.role(r.Role)
 	case KindPolicy:
 		c.policy(r.Policy)
 	case KindMask:
@@ -182,8 +182,24 @@ func (c *checker) policy(p *Policy) {
 	if p.Verdict != VerdictHold {
 		c.fail("spec.approval", "is for the verdict hold only")
 	}
-	if p.Approval.Expires < 0 {
-		c.fail("spec.approval.expires", "must be more than zero")
+	c.approval(p.Approval, "spec.approval")
+}
+
+func (c *checker) role(r *Role) {
+	c.selector(r.Targets)
+	if r.Request == nil {
+		return
+	}
+	for _, p := range r.Permissions() {
+		if p != PermissionConnect {
+			c.fail("spec.can", "only connect can be asked for")
+		}
+	}
+	if a := r.Request.Approval; a != nil {
+		c.approval(a, "spec.request.approval")
+		if a.Auto != "" || len(a.BreakGlass) > 0 {
+			c.fail("spec.request.approval", "auto and breakGlass are for commands")
+		}
 	}
 }
 
