@@ -33,6 +33,7 @@ const (
 
 // Mount adds the routes of the service. Whoever passes is known: Config.Who says who it is.
 func (s *Service) Mount(mux *http.ServeMux) {
+	s.mountAccess(mux)
 	mux.HandleFunc("GET /api/v1/approvals", s.serve(s.getList))
 	mux.HandleFunc("POST /api/v1/approvals/reviews", s.serve(s.postReviews))
 	mux.HandleFunc("GET /api/v1/approvals/{id}", s.serve(s.getOne))

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sallyport/schemas"
 	"sallyport/schemas/approval"
@@ -55,6 +58,7 @@ type Service struct {
 	c         Config
 	log       *slog.Logger
 	book      *book
+	ledger    *ledger
 	prompts   prompts
 	answering chan struct{}
 }
@@ -65,7 +69,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("the approvals service needs a log")
 	}
 	setDefaults(&c)
-	return &Service{c: c, log: c.Logger, book: newBook(c.History), prompts: prompts{log: c.Log}, answering: make(chan struct{})}, nil
+	return &Service{c: c, log: c.Logger, book: newBook(c.History), ledger: newLedger(c.History), prompts: prompts{log: c.Log}, answering: make(chan struct{})}, nil
 }
 
 func setDefaults(c *Config) {
@@ -98,11 +102,16 @@ func setDefaults(c *Config) {
 
 // Run follows CONTROL until ctx is done (it then returns nil) or that fails. Everything else needs it.
 func (s *Service) Run(ctx context.Context) error {
-	err := s.c.Log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{allApprovals}},
-		func(ms []journal.Message, caughtUp bool) error {
-			s.book.take(ms, caughtUp, s.c.Now(), s.log)
-			return nil
-		})
+	g, following := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.followGrants(following) })
+	g.Go(func() error {
+		return s.c.Log.Consume(following, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{allApprovals}},
+			func(ms []journal.Message, caughtUp bool) error {
+				s.book.take(ms, caughtUp, s.c.Now(), s.log)
+				return nil
+			})
+	})
+	err := g.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -113,15 +122,17 @@ const allApprovals = schemas.Subject("sallyport.control." + schemas.Subject(sche
 
 // Ready returns once what was on CONTROL when Run began is known.
 func (s *Service) Ready(ctx context.Context) error {
-	select {
-	case <-s.book.ready:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for _, ready := range []chan struct{}{s.book.ready, s.ledger.ready} {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
-// Serve answers gateways and marks expiries, once Ready, until ctx is done, when it returns nil. It
+// Serve answers gateways, marks expiries and makes grants, once Ready, until ctx is done, when it returns nil. It
 // is called once at most.
 func (s *Service) Serve(ctx context.Context) error {
 	if s.Ready(ctx) != nil {
@@ -133,7 +144,10 @@ func (s *Service) Serve(ctx context.Context) error {
 	}
 	defer stop()
 	close(s.answering)
+	var working sync.WaitGroup
+	working.Go(func() { s.grant(ctx) })
 	s.expire(ctx)
+	working.Wait()
 	return nil
 }
 

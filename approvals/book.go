@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type book struct {
 	requests map[string]approval.State
 	final    []string                       // ids of those that are final, oldest first
 	gone     map[string]struct{}            // ids of those that were final and are no longer kept
+	owed     map[string]approval.State      // requests for access that were approved, and not known to be granted
 	waiting  map[string]int                 // requests that are not final, by principal
 	past     map[string]tally               // what became of requests, by what they are about
 	alike    map[string]map[string]struct{} // ids of those that are kept, by the same
@@ -40,7 +42,7 @@ type tally struct{ Approved, Denied int }
 
 func newBook(history int) *book {
 	return &book{history: history, ready: make(chan struct{}), requests: make(map[string]approval.State),
-		gone: make(map[string]struct{}), waiting: make(map[string]int), past: make(map[string]tally), alike: make(map[string]map[string]struct{}),
+		gone: make(map[string]struct{}), waiting: make(map[string]int), owed: make(map[string]approval.State), past: make(map[string]tally), alike: make(map[string]map[string]struct{}),
 		last: make(map[schemas.Subject]uint64), changed: make(map[schemas.Subject]chan struct{}), any: make(chan struct{})}
 }
 
@@ -124,6 +126,11 @@ func (b *book) fold(id string, f approval.Fact) {
 		b.group(id, kin(after.Ask))
 	}
 	b.count(before, after)
+	if after.Ask.GetGrant() != nil {
+		if delete(b.owed, id); after.Status == approval.Approved || after.Status == approval.Used {
+			b.owed[id] = after
+		}
+	}
 	if after.Settled() && (before.Status == approval.None || !before.Settled()) {
 		b.final = append(b.final, id)
 		for len(b.final) > b.history {
@@ -255,6 +262,21 @@ func (b *book) same(a *schemas.ApprovalAsk, now time.Time) (found approval.State
 		}
 	}
 	return found, ok
+}
+
+// owing returns the requests for access that are to be granted, and a channel that is closed when
+// anything is known further.
+func (b *book) owing() ([]approval.State, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Values(b.owed)), b.any
+}
+
+// settle notes that a request was granted.
+func (b *book) settle(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.owed, id)
 }
 
 // crowd returns how many requests wait, in all and of one principal.

@@ -34,6 +34,13 @@
 // run's fact), what the enforcer made of it, and what became of the last requests that do the same to
 // the same. One decision may be said of several requests; each is judged on its own.
 //
+// # Access for a time
+//
+// A request may be for access to a target instead of for a command; the enforcer says who may ask for
+// what. The service spends its approval and makes the grant of it, a fact on its own subject, which
+// schemas/registry projects. Whoever of several replicas, or of those that come after, looks next goes on
+// where the last one was killed.
+//
 // # What is not done
 //
 // Telling people by chat, mail or webhook.

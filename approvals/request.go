@@ -25,6 +25,11 @@ func (s *Service) answer(ctx context.Context, request []byte) ([]byte, error) {
 // Request makes a request, unless it is made already. An error means that it is not known whether
 // there is one.
 func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schemas.ApprovalAnswer, error) {
+	ask.Grant = nil // those are asked for by their principals, at the API
+	return s.request(ctx, ask)
+}
+
+func (s *Service) request(ctx context.Context, ask *schemas.ApprovalAsk) (*schemas.ApprovalAnswer, error) {
 	answer := &schemas.ApprovalAnswer{Request: ask.GetRequest()}
 	if answer.Failure = s.refuses(ask); answer.Failure != "" {
 		return answer, nil
@@ -40,6 +45,9 @@ func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schem
 	}
 	lifetime := s.lifetime(ask.GetNeed())
 	now := s.book.clock(s.c.Now())
+	if until := ask.GetGrant().GetUntil(); until != 0 { // later there is nothing to give
+		lifetime = min(lifetime, time.Unix(0, until).Sub(now))
+	}
 	zones, err := approval.Zones(ask.GetNeed(), now.Add(-time.Hour), now.Add(lifetime+time.Hour))
 	if err != nil {
 		answer.Failure = "its office hours cannot be told: " + err.Error()
@@ -66,7 +74,7 @@ func (s *Service) Request(ctx context.Context, ask *schemas.ApprovalAsk) (*schem
 
 // refuses says why there can be no such request; empty: there can.
 func (s *Service) refuses(ask *schemas.ApprovalAsk) string {
-	if ask.GetRequest() == "" || ask.GetSession() == "" || ask.GetPrincipal().GetName() == "" || ask.GetTarget() == "" || len(ask.GetDigest()) == 0 {
+	if ask.GetRequest() == "" || ask.GetSession() == "" && ask.GetGrant() == nil || ask.GetPrincipal().GetName() == "" || ask.GetTarget() == "" || len(ask.GetDigest()) == 0 {
 		return "the gateway's request is not complete"
 	}
 	all, own := s.book.crowd(ask.GetPrincipal().GetName())

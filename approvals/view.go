@@ -29,6 +29,7 @@ type Approval struct {
 	Session       string      `json:"session"`
 	Command       uint64      `json:"command"` // number of its entry in the session
 	Link          string      `json:"link"`
+	Grant         *Asked      `json:"grant"`        // access for a time is asked for, and no command
 	CommandKind   string      `json:"command_kind"` // query, execute
 	Text          string      `json:"text"`         // whole; secrets are markers
 	Parameters    []Parameter `json:"parameters"`
@@ -58,6 +59,14 @@ type Approval struct {
 	// MayReview says whether the asker may; WhyNot says why not.
 	MayReview bool   `json:"may_review"`
 	WhyNot    string `json:"why_not"`
+}
+
+// Asked is access for a time that is asked for.
+type Asked struct {
+	Role   string     `json:"role"`   // whose permissions
+	From   *time.Time `json:"from"`   // null: when it is approved
+	Until  *time.Time `json:"until"`  // null: length after from
+	Length float64    `json:"length"` // seconds; 0: until until
 }
 
 // Parameter is a bound value.
@@ -169,6 +178,9 @@ func (s *Service) view(ctx context.Context, state approval.State) (*Approval, er
 		Requested: state.Requested.UTC(), Expires: state.Expires.UTC(), Decided: moment(state.Decided), Used: moment(state.Used),
 		By: list(state.By), Reason: state.Reason,
 	}
+	if g := a.GetGrant(); g != nil {
+		v.Grant, v.CommandKind = &Asked{Role: g.GetRole(), From: stamp(g.GetFrom()), Until: stamp(g.GetUntil()), Length: time.Duration(g.GetLength()).Seconds()}, "grant"
+	}
 	for _, r := range a.GetReasons() {
 		v.Reasons = append(v.Reasons, Reason{Policy: r.GetPolicy(), Message: r.GetMessage()})
 	}
@@ -242,6 +254,14 @@ func moment(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
+}
+
+// stamp is a moment in nanoseconds since 1970; 0 is none.
+func stamp(ns int64) *time.Time {
+	if ns == 0 {
+		return nil
+	}
+	return moment(time.Unix(0, ns))
 }
 
 func list(names []string) []string { return append([]string{}, names...) }

@@ -10,12 +10,21 @@ import (
 )
 
 // Access answers whether a principal has a permission on a target: only if a role says so. No
-// permission implies another. Without a target it is about the gateway itself, and only a role
+// permission implies another. A role that is asked for lets its members in by a grant only. Without a target it is about the gateway itself, and only a role
 // over every target ("*") counts.
 func (e *Enforcer) Access(ask *schemas.AccessAsk) *schemas.AccessAnswer {
 	s := e.current()
 	answer := &schemas.AccessAnswer{Revision: string(s.revision)}
+	if ask.GetPermission() == permissionRequest {
+		s.request(ask, answer)
+		return answer
+	}
 	answer.Roles, answer.Reason = s.access(ask.GetPrincipal(), ask.GetTarget(), ask.GetPermission())
+	if answer.Reason != "" {
+		if g := e.granted(s, ask.GetPrincipal(), ask.GetRun(), ask.GetTarget(), ask.GetPermission()); len(g.ids) > 0 {
+			answer.Reason, answer.Roles, answer.Grants, answer.Until = "", g.roles, g.ids, g.until
+		}
+	}
 	answer.Allowed = answer.Reason == ""
 	if ask.GetExplain() {
 		answer.Considered = s.explain(ask)
@@ -32,7 +41,7 @@ func (s *snapshot) access(p *schemas.Principal, name, permission string) (roles 
 		return nil, denied(p, name, permission)
 	}
 	for _, r := range s.roles {
-		if s.over(r.Role, name) && slices.Contains(r.Role.Permissions(), permission) && r.Role.Members.Match(p) {
+		if r.Role.Request == nil && s.over(r.Role, name) && slices.Contains(r.Role.Permissions(), permission) && r.Role.Members.Match(p) {
 			roles = append(roles, r.Metadata.Name)
 		}
 	}
@@ -58,7 +67,7 @@ func (s *snapshot) explain(ask *schemas.AccessAsk) []*schemas.RoleConsidered {
 	for _, r := range s.roles {
 		all = append(all, &schemas.RoleConsidered{
 			Role: r.Metadata.Name, Member: r.Role.Members.Match(ask.GetPrincipal()), Over: s.over(r.Role, ask.GetTarget()),
-			Can: slices.Contains(r.Role.Permissions(), ask.GetPermission()), Permissions: r.Role.Permissions(),
+			Can: r.Role.Request == nil && slices.Contains(r.Role.Permissions(), ask.GetPermission()), Permissions: r.Role.Permissions(),
 		})
 	}
 	slices.SortFunc(all, func(a, b *schemas.RoleConsidered) int { return strings.Compare(a.Role, b.Role) })

@@ -35,8 +35,11 @@ type Config struct {
 	Catalogues       Catalogues
 	CatalogueCount   int           // catalogues that are kept; 16 by default
 	CatalogueTimeout time.Duration // for asking for one; 5 s by default
-	Logger           *slog.Logger
-	Now              func() time.Time
+	// Grants returns the access for a time that a principal of that name was given, over or not. Nil:
+	// nobody has any.
+	Grants func(principal string) []*schemas.GrantMade
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // SQLConfig bounds the work on SQL.

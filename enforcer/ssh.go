@@ -71,7 +71,7 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 		},
 		seen: found.seen,
 	}
-	t := v.admitted(s, ask)
+	t := e.admitted(v, s, ask)
 	if t == nil {
 		return v.done()
 	}

@@ -59,7 +59,7 @@ func (e *Enforcer) sqlVerdict(ctx context.Context, ask *schemas.VerdictAsk) *sch
 	if !found.ByShape {
 		v.reuse(schemas.Reuse_REUSE_EXACT)
 	}
-	t := v.admitted(s, ask)
+	t := e.admitted(v, s, ask)
 	if t == nil {
 		return v.done()
 	}
@@ -76,13 +76,14 @@ func (e *Enforcer) sqlVerdict(ctx context.Context, ask *schemas.VerdictAsk) *sch
 }
 
 // admitted returns the target of an ask; nil, with a denial, when there is none or the principal may not connect to it.
-func (v *judgement) admitted(s *snapshot, ask *schemas.VerdictAsk) *protected {
+func (e *Enforcer) admitted(v *judgement, s *snapshot, ask *schemas.VerdictAsk) *protected {
 	t, ok := s.targets[ask.GetTarget()]
 	if !ok || t.resource.Target.Protocol != ask.GetProtocol() {
 		v.deny(ruleTarget, fmt.Sprintf("there is no %s target %s", ask.GetProtocol(), ask.GetTarget()))
 		return nil
 	}
-	if _, reason := s.access(ask.GetPrincipal(), ask.GetTarget(), resources.PermissionConnect); reason != "" {
+	_, reason := s.access(ask.GetPrincipal(), ask.GetTarget(), resources.PermissionConnect)
+	if reason != "" && len(e.granted(s, ask.GetPrincipal(), ask.GetRun(), ask.GetTarget(), resources.PermissionConnect).ids) == 0 {
 		v.deny(ruleRole, reason)
 		return nil
 	}

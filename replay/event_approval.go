@@ -85,11 +85,16 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 		return nil
 	}
 	e := &event{id: fmt.Sprintf("control.%d", sequence), at: nanos(c.GetAt()), log: schemas.Controls}
-	a, d, class := after.Ask, &e.data, classUpdate
+	a, d, class, area := after.Ask, &e.data, classUpdate, "approval"
+	if a.GetGrant() != nil {
+		if area = "access"; what == string(approval.Used) { // what was granted is told by itself
+			return nil
+		}
+	}
 	if what == "requested" {
 		class = classCreate
 	}
-	e.entity("approval", what, class, ocsfEntity{Type: "approval", UID: after.ID, Name: a.GetTarget()})
+	e.entity(area, what, class, ocsfEntity{Type: "approval", UID: after.ID, Name: a.GetTarget()})
 	e.protocol, e.target = a.GetProtocol(), a.GetTarget()
 	d.StatusID, d.StatusCode, d.Comment = success, string(after.Status), after.Reason
 	switch {
@@ -117,7 +122,9 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 	if a.GetSql().GetUnparsed() { // nobody could look for secrets in it
 		text = ""
 	}
-	d.QueryInfo = &ocsfQuery{UID: fmt.Sprintf("%s.%d", a.GetSession(), a.GetCommand()), DatastoreQuery: text}
+	if a.GetGrant() == nil {
+		d.QueryInfo = &ocsfQuery{UID: fmt.Sprintf("%s.%d", a.GetSession(), a.GetCommand()), DatastoreQuery: text}
+	}
 	e.approvalDetails(c, after)
 	d.Message = fmt.Sprintf("what %s asked for on %s: %s", a.GetPrincipal().GetName(), a.GetTarget(), what)
 	if len(after.By) > 0 {
@@ -132,6 +139,9 @@ func (e *event) approvalDetails(c *schemas.Control, s approval.State) {
 	u := &unmapped{Protocol: a.GetProtocol(), Run: a.GetRun().GetId(), RunAgent: a.GetRun().GetAgent(), Command: a.GetCommand(),
 		CommandKind: commandKind(a.GetKind()), CommandDigest: digest(a.GetDigest()), SQL: sql(a.GetSql()), Revision: a.GetRevision(),
 		Principal: user(a.GetPrincipal()), Expires: &expires, DecidedBy: s.By, Starter: a.GetStarter(), Decision: c.GetApprovalReviewed().GetDecision()}
+	if g := a.GetGrant(); g != nil {
+		u.CommandKind, u.CommandDigest, u.Role = "", "", g.GetRole()
+	}
 	for _, r := range a.GetReasons() {
 		u.Reasons = append(u.Reasons, Reason{Policy: r.GetPolicy(), Message: r.GetMessage()})
 	}

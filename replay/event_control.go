@@ -39,6 +39,8 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 		if err := e.of(k.Viewed.GetSession(), opened); err != nil {
 			return nil, err
 		}
+	case *schemas.Control_GrantMade, *schemas.Control_GrantRevoked, *schemas.Control_GrantEnded:
+		e.grant(c)
 	case *schemas.Control_Killed:
 		e.entity("session", "kill_requested", classKill, ocsfEntity{Type: "session", UID: k.Killed.GetSession()})
 		e.data.SeverityID, e.data.Comment = low, k.Killed.GetReason()

@@ -141,6 +141,8 @@ type unmapped struct {
 	DecidedBy      []string          `json:"decided_by,omitempty"`      // of an approval: who it is down to
 	Decision       string            `json:"decision,omitempty"`        // of a review: approve, deny
 	Starter        string            `json:"starter,omitempty"`         // who started the agent
+	From           *time.Time        `json:"from,omitempty"`            // of access for a time, to expires
+	Role           string            `json:"role,omitempty"`            // whose permissions it gives
 	DocumentDigest string            `json:"document_digest,omitempty"` // SHA-256 of the canonical resource
 }
 

@@ -19,6 +19,9 @@ func (s *Session) start(ctx context.Context) error {
 		unsubscribe()
 	}
 	go s.watch(watch)
+	if !s.tenure.until.IsZero() {
+		go s.keep(watch)
+	}
 	return nil
 }
 

@@ -32,6 +32,12 @@
 // meanwhile, the verdict is asked for again. The protocol cancels its context when the client no
 // longer waits; the request is then withdrawn.
 //
+// # Access for a time
+//
+// Who is let in by a grant alone is told before it ends, and the session ends with it. It is looked at
+// again whenever grants change, so that one that is revoked ends at once; a role, or another grant,
+// keeps the session open.
+//
 // # State
 //
 // [State] follows what changes the meaning of SQL text, from what the enforcer says of each

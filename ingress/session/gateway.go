@@ -44,7 +44,12 @@ type Config struct {
 	Held           int           // commands held at once; 2,000 by default
 	HeldPerSession int           // of those, by one session; 16 by default
 	HoldNotice     time.Duration // how often a client is told that its command still waits; 30 s by default
-	HoldGrace      time.Duration // after an expiry that no approvals service marks, the gateway does; 2 s by default
+	// Regranted returns a channel that is closed when access for a time is given or revoked next. Nil:
+	// there is none, and nobody's access is looked at again.
+	Regranted    func() <-chan struct{}
+	GrantWarning time.Duration // before such access ends, the client is told; 5 m by default
+
+	HoldGrace time.Duration // after an expiry that no approvals service marks, the gateway does; 2 s by default
 }
 
 // Gateway opens sessions. Its methods are safe for concurrent use.
@@ -116,6 +121,9 @@ func setDefaults(c *Config) {
 	}
 	if c.HoldNotice <= 0 {
 		c.HoldNotice = 30 * time.Second
+	}
+	if c.GrantWarning <= 0 {
+		c.GrantWarning = 5 * time.Minute
 	}
 	if c.HoldGrace <= 0 {
 		c.HoldGrace = 2 * time.Second
@@ -202,7 +210,16 @@ func (g *Gateway) Open(ctx context.Context, r Request) (*Session, error) {
 	if !g.c.Lease.Valid() {
 		return nil, &schemas.Error{Code: schemas.CodeUnavailable, Message: "the gateway has lost its lease on the log", Hint: "connect again"}
 	}
+	var lets tenure
+	var regranted <-chan struct{}
+	if g.c.Regranted != nil {
+		regranted = g.c.Regranted() // what changes from here on is seen
+		if lets = g.look(ctx, r.Identity, r.Target.Metadata.Name, tenure{err: noAnswer()}); lets.err != nil {
+			return nil, lets.err
+		}
+	}
 	s := newSession(g, r)
+	s.tenure, s.regranted = lets, regranted
 	if err := s.w.Commit(ctx, &schemas.Entry{At: now.UnixNano(), Kind: &schemas.Entry_Opened{Opened: g.opened(r)}}); err != nil {
 		_ = s.w.Close(ctx, &schemas.Closed{Reason: string(ReasonError), Message: "the log did not take the start of the session"})
 		return nil, logFailed(err)

@@ -70,9 +70,12 @@ type Session struct {
 
 	judging sync.Mutex         // guards what follows
 	ask     schemas.VerdictAsk // reused for every ask
-	cache   *cache             // nil until something is cached
-	shape   []byte             // scratch
-	mac     hash.Hash          // HMAC-SHA256 under the gateway's key
+	tenure  tenure             // as it was at the start
+	// regranted is closed when access for a time has changed since then; nil: nobody looks.
+	regranted <-chan struct{}
+	cache     *cache    // nil until something is cached
+	shape     []byte    // scratch
+	mac       hash.Hash // HMAC-SHA256 under the gateway's key
 
 	masks     atomic.Pointer[Masks] // of the last verdict
 	concealer sync.Once

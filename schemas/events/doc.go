@@ -44,6 +44,16 @@
 //	approval.reviewed_after    3004 Entity Management, Update   ApprovalReviewed
 //	approval.escalated         3004 Entity Management, Update   ApprovalDecided, or what comes first
 //	approval.used              3004 Entity Management, Update   ApprovalUsed
+//	access.requested           3004 Entity Management, Create   ApprovalRequested, of access for a time
+//	access.reviewed            3004 Entity Management, Update   ApprovalReviewed
+//	access.approved            3004 Entity Management, Update   ApprovalReviewed
+//	access.denied              3004 Entity Management, Update   ApprovalReviewed
+//	access.expired             3004 Entity Management, Update   ApprovalDecided
+//	access.withdrawn           3004 Entity Management, Update   ApprovalWithdrawn
+//	access.escalated           3004 Entity Management, Update   ApprovalDecided, or what comes first
+//	access.granted             3004 Entity Management, Create   GrantMade
+//	access.revoked             3004 Entity Management, Delete   GrantRevoked
+//	access.ended               3004 Entity Management, Delete   GrantEnded
 //	run.opened                 3004 Entity Management, Create   RunOpened
 //
 // Events of commands over SSH have class 4007 SSH Activity (what runs, shells, forwarding) or 1001 File System

@@ -1,7 +1,7 @@
 // Package registry keeps what is declared (targets, roles, policies, masks), which tokens are live,
-// who the local provider's users are and which passkeys there are. Each change is first a control
-// fact; the buckets `resources` and `identity` are projections of CONTROL, and a [Snapshot] in
-// memory follows the buckets.
+// who the local provider's users are, which passkeys there are, and who has access for a time. Each
+// change is first a control fact; the buckets `resources`, `identity` and `grants` are projections of
+// CONTROL, and a [Snapshot] in memory follows the buckets.
 //
 //	apply, token create        CONTROL            project            buckets           Snapshot
 //	   | Append(control fact) ---->|                 |                  |                 |

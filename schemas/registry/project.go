@@ -81,6 +81,12 @@ func projected(m journal.Message) (string, *schemas.Projected, error) {
 		return schemas.Token(k.KeyAdded.Id), p, nil
 	case *schemas.Control_KeyRemoved:
 		return schemas.Token(k.KeyRemoved.Id), p, nil
+	case *schemas.Control_GrantMade:
+		return schemas.Token(k.GrantMade.Id), p, nil
+	case *schemas.Control_GrantRevoked:
+		return schemas.Token(k.GrantRevoked.Id), p, nil
+	case *schemas.Control_GrantEnded:
+		return schemas.Token(k.GrantEnded.Id), p, nil
 	}
 	if person := personKey(p.Fact); person != "" {
 		return person, p, nil
@@ -139,12 +145,14 @@ type Report struct {
 }
 
 // Projections names the buckets that Rebuild takes.
-func (r *Registry) Projections() []string { return []string{r.resources.name, r.identity.name} }
+func (r *Registry) Projections() []string {
+	return []string{r.resources.name, r.identity.name, r.granted.name}
+}
 
 // Rebuild makes one bucket again from CONTROL beside the live one, compares, and puts right what
 // differs.
 func (r *Registry) Rebuild(ctx context.Context, name string) (Report, error) {
-	for _, p := range []projection{r.resources, r.identity} {
+	for _, p := range []projection{r.resources, r.identity, r.granted} {
 		if p.name == name {
 			report, err := r.rebuild(ctx, p)
 			if err != nil {

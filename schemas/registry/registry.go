@@ -19,6 +19,7 @@ import (
 const (
 	bucketResources = "resources"
 	bucketIdentity  = "identity"
+	bucketGrants    = "grants"
 )
 
 // Config is what Open needs.
@@ -33,6 +34,7 @@ type Registry struct {
 	logger    *slog.Logger
 	resources projection
 	identity  projection
+	granted   projection
 
 	mu        sync.Mutex
 	snapshot  *Snapshot
@@ -41,9 +43,11 @@ type Registry struct {
 	makers    map[schemas.TokenID]string
 	people    people
 	keys      map[schemas.TokenID]*schemas.KeyAdded
-	positions map[string]uint64 // by bucket: CONTROL up to here is in the snapshot
-	goals     map[string]uint64 // by bucket: CONTROL up to here was there when the projector caught up
-	changed   chan struct{}     // closed and replaced at every change
+	grants    map[string]*schemas.GrantMade // neither revoked nor known to have ended
+	regranted chan struct{}                 // closed and replaced when grants change
+	positions map[string]uint64             // by bucket: CONTROL up to here is in the snapshot
+	goals     map[string]uint64             // by bucket: CONTROL up to here was there when the projector caught up
+	changed   chan struct{}                 // closed and replaced at every change
 }
 
 // Open opens the buckets. Nothing is followed until Run.
@@ -54,6 +58,8 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
 		makers:    make(map[schemas.TokenID]string),
 		keys:      make(map[schemas.TokenID]*schemas.KeyAdded),
+		grants:    make(map[string]*schemas.GrantMade),
+		regranted: make(chan struct{}),
 		positions: make(map[string]uint64),
 		goals:     make(map[string]uint64),
 		changed:   make(chan struct{}),
@@ -62,7 +68,8 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 	}
 	r.resources = projection{area: schemas.AreaResource, name: bucketResources}
 	r.identity = projection{area: schemas.AreaIdentity, name: bucketIdentity}
-	for _, p := range []*projection{&r.resources, &r.identity} {
+	r.granted = projection{area: schemas.AreaGrant, name: bucketGrants}
+	for _, p := range []*projection{&r.resources, &r.identity, &r.granted} {
 		var err error
 		if p.bucket, err = c.Log.Bucket(ctx, p.name); err != nil {
 			return nil, fmt.Errorf("open bucket %s: %w", p.name, err)
@@ -86,6 +93,8 @@ func (r *Registry) run(ctx context.Context) error {
 	tasks := []func(context.Context) error{
 		func(ctx context.Context) error { return r.project(ctx, r.resources) },
 		func(ctx context.Context) error { return r.project(ctx, r.identity) },
+		func(ctx context.Context) error { return r.project(ctx, r.granted) },
+		func(ctx context.Context) error { return r.follow(ctx, r.granted, r.setGrant) },
 		func(ctx context.Context) error { return r.follow(ctx, r.resources, r.setResource) },
 		func(ctx context.Context) error { return r.follow(ctx, r.identity, r.setToken) },
 	}
@@ -120,7 +129,7 @@ func (r *Registry) Resources() ([]*resources.Resource, schemas.Revision, <-chan 
 // Ready returns once the snapshot holds everything that was on CONTROL when Run began.
 func (r *Registry) Ready(ctx context.Context) error {
 	return r.await(ctx, func() bool {
-		for _, bucket := range []string{bucketResources, bucketIdentity} {
+		for _, bucket := range []string{bucketResources, bucketIdentity, bucketGrants} {
 			if goal, ok := r.goals[bucket]; !ok || r.positions[bucket] < goal {
 				return false
 			}
@@ -207,6 +216,10 @@ func (r *Registry) follow(ctx context.Context, p projection, set func(*schemas.P
 		}
 		if ready {
 			r.publish()
+			if p.name == bucketGrants {
+				close(r.regranted)
+				r.regranted = make(chan struct{})
+			}
 		}
 		return nil
 	})
@@ -231,6 +244,7 @@ func (r *Registry) publish() {
 	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens), maps.Clone(r.makers))
 	r.snapshot.people = r.people.clone()
 	r.snapshot.keys = newKeyring(maps.Clone(r.keys))
+	r.snapshot.grants = byPrincipal(r.grants)
 	r.signal()
 }
 

@@ -210,7 +210,7 @@ func rebuild(t *testing.T, r *registry.Registry) []registry.Report {
 		}
 		reports = append(reports, report)
 	}
-	if len(reports) != 2 {
+	if len(reports) != 3 {
 		t.Fatalf("%d reports, want one a bucket", len(reports))
 	}
 	return reports

@@ -21,6 +21,7 @@ type Snapshot struct {
 	byLookup  map[[sha256.Size]byte]*schemas.TokenCreated
 	byOwner   map[string][]*schemas.TokenCreated
 	keys      keyring
+	grants    map[string][]*schemas.GrantMade // by the principal's name
 }
 
 // Resource returns one resource.

@@ -80,7 +80,7 @@ func (a *Access) answer(ctx context.Context, id *Identity, permission, target st
 		return answer, nil
 	}
 	answer, err := a.ask(ctx, &schemas.AccessAsk{Principal: id.Principal, Run: id.Run, Target: target, Permission: permission})
-	if err == nil && answer.Revision == string(revision) {
+	if err == nil && answer.Revision == string(revision) && permission != resources.PermissionConnect { // grants come and go
 		a.keep(revision, key, answer)
 	}
 	return answer, err

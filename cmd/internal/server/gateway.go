@@ -45,6 +45,7 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 		Logger:   m.logger, Now: time.Now,
 		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
 		Held: m.config.Limits.Held, HeldPerSession: m.config.Limits.HeldPerSession, HoldNotice: m.config.Limits.HoldNotice,
+		Regranted: m.registry.Regranted, GrantWarning: m.config.Limits.GrantWarning,
 	})
 	if err != nil {
 		return err
