@@ -11,6 +11,12 @@ import (
 	"sallyport/schemas/journal"
 )
 
+// Severities of OCSF that only approvals have.
+const (
+	severityHigh     = 4
+	severityCritical = 5
+)
+
 // requests folds what is said of approvals: what a fact comes to depends on those before it.
 type requests struct {
 	log  *journal.Log
@@ -99,9 +105,9 @@ func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.S
 	d.StatusID, d.StatusCode, d.Comment = success, string(after.Status), after.Reason
 	switch {
 	case what == "break_glass":
-		d.SeverityID = critical
+		d.SeverityID = severityCritical
 	case what == "reviewed_after" && after.After.Decision == approval.Deny:
-		d.SeverityID = high
+		d.SeverityID = severityHigh
 	case what == "escalated":
 		d.SeverityID = low
 	case after.Status == approval.Denied, after.Status == approval.Expired:

@@ -41,8 +41,6 @@ const (
 	informational = 1
 	low           = 2
 	medium        = 3
-	high          = 4
-	critical      = 5
 
 	success = 1
 	failed  = 2

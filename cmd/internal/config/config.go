@@ -74,6 +74,7 @@ type Limits struct {
 	HoldNotice      time.Duration `yaml:"hold_notice" doc:"How often a client is told that its command still waits for approval."`
 	Approval        time.Duration `yaml:"approval" doc:"Time that a request for approval holds when its policies do not say."`
 	MaskedRow       int           `yaml:"masked_row" doc:"Bytes of a row that is masked; a session with a larger one ends. Rows that nothing masks have no limit but the protocol's."`
+	StepUp          time.Duration `yaml:"step_up" doc:"How long after proving a passkey a reviewer may approve what asks for that."`
 	GrantWarning    time.Duration `yaml:"grant_warning" doc:"How long before access for a time ends the client of an open session is told."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
 }
@@ -95,7 +96,7 @@ func Default() *Config {
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
 			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
-			GrantWarning: 5 * time.Minute,
+			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute,
 		},
 		Masks:   defaultMasks(),
 		Logging: Logging{Level: "info", Format: "text"},
@@ -177,7 +178,7 @@ func (c *Config) checkLimits() []error {
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
 		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,
 		"catalogue_poll": l.CataloguePoll, "catalogue_wait": l.CatalogueWait,
-		"hold_notice": l.HoldNotice, "approval": l.Approval, "grant_warning": l.GrantWarning,
+		"hold_notice": l.HoldNotice, "approval": l.Approval, "grant_warning": l.GrantWarning, "step_up": l.StepUp,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

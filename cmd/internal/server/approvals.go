@@ -18,7 +18,7 @@ func (m *Main) openApprovals() error {
 	}
 	var err error
 	m.approvals, err = approvals.New(approvals.Config{
-		Log: m.log, Authorizer: m.access, Who: reviewer, Starter: m.starter, PublicURL: m.publicURL(),
+		Log: m.log, Authorizer: m.access, Who: m.reviewer, Starter: m.starter, PublicURL: m.publicURL(),
 		Lifetime: m.config.Limits.Approval, Logger: m.logger, Now: time.Now,
 	})
 	return err
@@ -39,10 +39,14 @@ func (m *Main) startApprovals(g *errgroup.Group, ctx context.Context) {
 	}
 }
 
-// reviewer is who sends a request.
-func reviewer(ctx context.Context) approvals.Reviewer {
+// reviewer is who sends a request. They have stepped up if they signed in with a passkey not long ago.
+func (m *Main) reviewer(ctx context.Context) approvals.Reviewer {
 	id := api.Who(ctx)
-	return approvals.Reviewer{Principal: id.Principal, Run: id.Run, Anonymous: id.Administrator}
+	r := approvals.Reviewer{Principal: id.Principal, Run: id.Run, Anonymous: id.Administrator}
+	if t, ok := m.registry.Snapshot().Token(schemas.TokenID(id.Principal.GetTokenId())); ok && t.SteppedUp != 0 {
+		r.SteppedUp = time.Since(time.Unix(0, t.SteppedUp)) < m.config.Limits.StepUp
+	}
+	return r
 }
 
 // starter is the person who made a token, or the first of its line. The administrator is nobody in
