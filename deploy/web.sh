@@ -25,6 +25,7 @@ case ${1:-} in
     install
     can_build || { say "building needs Node 20.19 or newer; here is $(node --version)"; exit 1; }
     npm run --silent build
+    npm run --silent build:export -- --logLevel warn
     ;;
   check)
     install
@@ -37,6 +38,9 @@ case ${1:-} in
     built=$(mktemp -d)
     trap 'rm -rf "$built"' EXIT
     npm run --silent build -- --outDir "$built" --emptyOutDir --logLevel warn
+    npm run --silent build:export -- --outDir "$built/export" --emptyOutDir --logLevel warn
+    diff -r dist-export "$built/export" || { say "dist-export is not the build of src: run 'make web' and commit it"; exit 1; }
+    rm -r "$built/export"
     diff -r dist "$built" || { say "dist is not the build of src: run 'make web' and commit it"; exit 1; }
     say "the bundle in the tree is the build of its source"
     ;;

@@ -72,19 +72,7 @@ func (s *Service) indexed(r *http.Request, f func(Session, *Index) error) error 
 func (s *Service) index(w http.ResponseWriter, r *http.Request) error {
 	var answer IndexAnswer
 	err := s.indexed(r, func(one Session, i *Index) error {
-		answer = IndexAnswer{
-			Number: i.Number, First: nanos(i.First), LastMS: since(i.Last), Open: one.Open, Commands: i.Commands,
-			Keyframes: len(i.Keyframes.Items), BucketMS: since(max(i.Activity.Bucket, int64(250*time.Millisecond))),
-			Input: list(slices.Clone(i.Activity.In)), Output: list(slices.Clone(i.Activity.Out)), Activity: list(slices.Clone(i.Activity.Commands)),
-			Risk: []int{}, Alerts: []AlertAnswer{}, AlertsOut: i.AlertsOut,
-			HasTerminal: len(i.Keyframes.Items) > 0 || i.Sized,
-		}
-		for _, n := range i.Activity.Risk {
-			answer.Risk = append(answer.Risk, int(n))
-		}
-		for _, a := range i.Alerts {
-			answer.Alerts = append(answer.Alerts, AlertAnswer{Number: a.Number, AtMS: since(a.At), What: a.What})
-		}
+		answer = i.answer(one)
 		return nil
 	})
 	if err != nil {
@@ -112,16 +100,9 @@ func (s *Service) keyframe(w http.ResponseWriter, r *http.Request) error {
 		if n == 0 {
 			return nil
 		}
-		k := items[n-1]
-		answer.Number, answer.AtMS, answer.Current = k.Number, since(k.At), k.Current
-		for _, t := range k.Terminals {
-			drawing, err := inflate(t.Drawing)
-			if err != nil {
-				return err
-			}
-			answer.Terminals = append(answer.Terminals, ShotAnswer{Command: t.Command, Columns: t.Columns, Rows: t.Rows, Drawing: drawing})
-		}
-		return nil
+		var err error
+		answer, err = items[n-1].answer()
+		return err
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,9 @@ type Verification struct {
 	Closed   bool              `json:"closed"`
 	Lost     []Range           `json:"lost"` // declared
 	Problems []string          `json:"problems"`
+	// Of the last message of each subject, hexadecimal: what an export shows of itself.
+	FactsHash  string `json:"facts_hash"`
+	FramesHash string `json:"frames_hash"`
 }
 
 // Verify checks one session on the log.
@@ -28,6 +31,7 @@ func Verify(ctx context.Context, log *journal.Log, id schemas.SessionID) (Verifi
 		return Verification{}, fmt.Errorf("verify %s: %w", id, err)
 	}
 	v := Verification{Session: r.Session, Entries: r.Entries, Messages: r.Messages, Closed: r.Closed, Problems: list(r.Problems)}
+	v.FactsHash, v.FramesHash = digest(r.FactsHash), digest(r.FramesHash)
 	v.Lost = lost(&schemas.Lost{Ranges: r.Lost}).Ranges
 	return v, nil
 }

@@ -103,6 +103,9 @@ type Activity struct {
 	Risk     []byte // worst of a stretch: 0 none, 1 error, 2 held, 3 denied
 }
 
+// firstBucket is the length of a stretch at first, nanoseconds.
+const firstBucket = int64(250 * time.Millisecond)
+
 // Ranks of Activity.Risk.
 const (
 	riskError  = 1
@@ -113,7 +116,7 @@ const (
 // at returns the stretch that a time is in, and makes room for it.
 func (a *Activity) at(t int64) int {
 	if a.Bucket == 0 {
-		a.Bucket = int64(250 * time.Millisecond)
+		a.Bucket = firstBucket
 	}
 	for t/a.Bucket >= mostBuckets {
 		a.Bucket *= 2

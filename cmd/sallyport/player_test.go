@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,6 +53,11 @@ func TestPlayer(t *testing.T) {
 		"write": func(m said) map[string]string {
 			at := live.out(m.Text)
 			return map[string]string{"at": strconv.FormatInt(at.UnixMilli(), 10)}
+		},
+		"export": func(m said) map[string]string {
+			file := filepath.Join(t.TempDir(), m.Session+".html")
+			write(t, file, g.sallyport("export", m.Session, "--format", "html"))
+			return map[string]string{"file": file}
 		},
 		"finish": func(said) map[string]string { live.close(); return map[string]string{} },
 	}}

@@ -17,6 +17,9 @@ type Report struct {
 	Closed   bool
 	Lost     []*schemas.Range // declared
 	Problems []string         // empty: whole and unaltered
+	// FactsHash and FramesHash are of the last message of each subject: with them, anybody can tell
+	// whether a copy of the session is of this one. Empty: there is no message.
+	FactsHash, FramesHash []byte
 }
 
 // Verify checks a session: numbers whole, chains whole, losses only declared ones above the
@@ -88,6 +91,11 @@ func (v *verifier) read(ctx context.Context, l *Log, s *chain) error {
 			v.message(s, m)
 		}
 		if caughtUp {
+			if s.stream == schemas.Facts {
+				v.report.FactsHash = s.hash
+			} else {
+				v.report.FramesHash = s.hash
+			}
 			return nil
 		}
 	}

@@ -166,8 +166,13 @@ func (a *app) kill() *cobra.Command {
 func (a *app) export() *cobra.Command {
 	export := &cobra.Command{Use: "export SESSION", Short: "Write a recording to standard output", Args: exactly(1)}
 	format := export.Flags().String("format", "ndjson", "asciicast, ndjson or html")
+	encrypt := export.Flags().String("encrypt", "", "encrypt it to an age `RECIPIENT`, such as age1…")
 	export.RunE = func(c *cobra.Command, args []string) error {
-		return a.copy(c, "/sessions/"+url.PathEscape(args[0])+"/export", url.Values{"format": {*format}})
+		q := url.Values{"format": {*format}}
+		if *encrypt != "" {
+			q.Set("encrypt", *encrypt)
+		}
+		return a.copy(c, "/sessions/"+url.PathEscape(args[0])+"/export", q)
 	}
 	return export
 }

@@ -2,8 +2,10 @@
 // SALLYPORT_EXPECT names three sessions: {"database", "terminal", "live"}. Besides, the driver does
 //
 //	{"ask":"write","text":"…"}   terminal output, now; answers {"at": milliseconds since 1970}
+//	{"ask":"export","session":"ID"} the session as a page; answers {"file": its path}
 //	{"ask":"finish"}             the session that is open ends
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
 import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
 
@@ -32,6 +34,7 @@ async function run() {
   await terminal(page)
   await statements(page)
   await live(page)
+  await exported()
   await looks(await page.context().cookies())
 }
 
@@ -213,6 +216,61 @@ async function live(page) {
   await step('the end shows', async () => {
     await ask('finish')
     await page.getByTestId('state').filter({ hasText: 'closed' }).waitFor()
+  })
+}
+
+// alone opens a file in a window without the server, and notes what goes wrong in it.
+async function alone(file) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } })
+  context.setDefaultTimeout(timeout)
+  const page = await context.newPage()
+  page.on('console', (m) => m.type() === 'error' && faults.push('export: ' + m.text()))
+  page.on('pageerror', (err) => faults.push('export: ' + err.stack))
+  page.on('request', (r) => r.url().startsWith('file:') || faults.push('export asks for ' + r.url()))
+  await page.goto('file://' + file)
+  return page
+}
+
+async function exported() {
+  const { file } = await ask('export', { session: expect.terminal })
+  await step('an export plays without a server, and proves itself', async () => {
+    const page = await alone(file)
+    await page.getByTestId('moments').getByText('make step-20', { exact: true }).click()
+    await shows(page, 'object 20.19.o')
+    await page.getByTestId('integrity').click()
+    await page.getByText('are as they were recorded').waitFor()
+    await shot(page, 'player-export')
+    assert.deepEqual(await audit(page), [], 'an export holds WCAG 2.2 AA')
+    await page.context().close()
+  })
+  await step('an export of statements does, too', async () => {
+    const { file } = await ask('export', { session: expect.database })
+    const page = await alone(file)
+    await page.getByTestId('step').filter({ hasText: 'DROP TABLE customers' }).waitFor()
+    await page.getByTestId('integrity').click()
+    await page.getByText('are as they were recorded').waitFor()
+    await shot(page, 'player-export-statements')
+    await page.context().close()
+  })
+  await step('what was changed in an export is told', async () => {
+    const text = await readFile(file, 'utf8')
+    const within = (id, change) => {
+      const at = text.indexOf(`id="${id}">`)
+      return text.slice(0, at) + change(text.slice(at))
+    }
+    for (const changed of [
+      within('entries', (rest) => rest.replace('"text":"make step-7"', '"text":"make step-8"')),
+      within('facts', (rest) => rest.replace(/("data":".{60})(.)/, (_, head, c) => head + (c === 'A' ? 'B' : 'A'))),
+      within('facts', (rest) => rest.replace(/\n\{"sequence":\d+,"data":"[^"]*"\},/, '')),
+    ]) {
+      assert.notEqual(changed, text)
+      const other = file.replace('.html', '-changed.html')
+      await writeFile(other, changed)
+      const page = await alone(other)
+      await page.getByTestId('integrity').click()
+      await page.getByText('This is not what was recorded.').waitFor()
+      await page.context().close()
+    }
   })
 }
 

@@ -75,8 +75,13 @@ async function prolong(path: string): Promise<boolean> {
     return false
   }
 }
+// An export answers itself; elsewhere is what answers it.
+let elsewhere: ((path: string) => unknown) | null = null
+export const answerBy = (f: (path: string) => unknown) => (elsewhere = f)
+export const exported = () => elsewhere !== null
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  if (elsewhere) return (await elsewhere(path)) as T
   const response = await request('GET', path, undefined, signal)
   return (await response.json()) as T
 }

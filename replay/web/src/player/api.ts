@@ -76,6 +76,8 @@ export interface Verification {
   closed: boolean
   lost: { first: number; last: number }[] | null
   problems: string[] | null
+  facts_hash: string
+  frames_hash: string
 }
 
 export const index = (id: string, signal?: AbortSignal) => get<Index>(at(id) + '/index', signal)

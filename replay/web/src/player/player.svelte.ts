@@ -80,7 +80,7 @@ export class Player {
     this.low = from
     this.high = from - 1
     this.connection = 'loading'
-    if (!heavy && this.last - from <= near) {
+    if (!heavy && !api.exported() && this.last - from <= near) {
       this.connect()
       return
     }

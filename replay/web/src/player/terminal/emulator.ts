@@ -2,6 +2,7 @@
 // would need inline styles, which the policy forbids, and would leave nothing for a screen reader.
 import { Unicode11Addon } from '@xterm/addon-unicode11/lib/addon-unicode11.mjs'
 import { Terminal } from '@xterm/headless/lib-headless/xterm-headless.mjs'
+import { fromBase64 } from '../base64'
 
 export interface Run {
   text: string
@@ -137,10 +138,3 @@ export function bytesOf(entry: { text?: string; base64?: string }): Uint8Array {
 }
 
 const encoder = new TextEncoder()
-
-export function fromBase64(text: string): Uint8Array {
-  const raw = atob(text)
-  const out = new Uint8Array(raw.length)
-  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i)
-  return out
-}

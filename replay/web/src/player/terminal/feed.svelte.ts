@@ -2,9 +2,10 @@ import * as client from '../../api/client'
 import type { Entry, PlayMessage } from '../../api/types'
 import { account } from '../../shell/account.svelte'
 import * as api from '../api'
+import { fromBase64 } from '../base64'
 import type { Source } from '../playback.svelte'
 import type { Recording } from '../recording.svelte'
-import { bytesOf, Emulator, fromBase64 } from './emulator'
+import { bytesOf, Emulator } from './emulator'
 
 const page = 500 // entries of a request
 const low = 250 // entries in stock below which the next page is fetched
