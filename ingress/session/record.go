@@ -248,6 +248,14 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 	return s.Err()
 }
 
+// Moved is Bytes for payload towards the target that is recorded piece by piece: it is acknowledged
+// after the next Flush, and forwarded only then.
+func (s *Session) Moved(ctx context.Context, b *schemas.Bytes) error {
+	_, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}})
+	s.Totals.BytesIn.Add(uint64(len(b.Data)))
+	return s.fail(err)
+}
+
 // Result records how a command ended. It travels with the next Commit.
 func (s *Session) Result(r *schemas.Result) error {
 	var err error

@@ -276,7 +276,7 @@ func (ch *channel) decide(ctx context.Context, c session.Command) (*session.Deci
 
 // unmodelled is the gateway's own denial of what it does not understand; nil: it does.
 func unmodelled(c session.Command) *session.Decision {
-	if c.Kind != schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
+	if c.Kind != schemas.CommandKind_COMMAND_KIND_SUBSYSTEM || c.Text == "sftp" {
 		return nil
 	}
 	return session.Deny("builtin/subsystem", "the gateway does not understand the subsystem "+clean(c.Text))

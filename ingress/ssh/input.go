@@ -140,6 +140,19 @@ func (in *input) take(dst []byte) int {
 	return n
 }
 
+// inputReader is an input for who decodes it. It ends with errOver when over is closed.
+type inputReader struct {
+	in   *input
+	over <-chan struct{}
+}
+
+func (r inputReader) Read(dst []byte) (int, error) {
+	if err := r.in.wait(r.over); err != nil {
+		return 0, err
+	}
+	return r.in.take(dst), nil
+}
+
 // ahead sets how much is read ahead.
 func (in *input) ahead(limit int) {
 	in.mu.Lock()

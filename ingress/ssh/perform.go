@@ -113,8 +113,14 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	var pumps sync.WaitGroup
 	echo := newEcho(c.Terminal)
 	stop := make(chan struct{})
-	go ch.pumpIn(ctx, c, to, echo, stop)
-	pumps.Go(func() { ch.pumpOut(ctx, c, to, ch.client, schemas.Channel_CHANNEL_OUT, echo) })
+	if c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
+		x := ch.newSFTP(c, to)
+		go x.pumpIn(ctx, stop)
+		pumps.Go(func() { x.pumpOut(ctx) })
+	} else {
+		go ch.pumpIn(ctx, c, to, echo, stop)
+		pumps.Go(func() { ch.pumpOut(ctx, c, to, ch.client, schemas.Channel_CHANNEL_OUT, echo) })
+	}
 	pumps.Go(func() { ch.pumpOut(ctx, c, to.Stderr(), ch.client.Stderr(), schemas.Channel_CHANNEL_ERR, nil) })
 	drained := make(chan struct{})
 	go func() {

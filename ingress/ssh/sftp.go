@@ -1,0 +1,358 @@
+package ssh
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"sallyport/ingress/session"
+	"sallyport/schemas"
+	"sallyport/schemas/resources"
+)
+
+// Bounds of one SFTP channel.
+const (
+	maxRequests = 8192      // that are not answered
+	gathered    = 256 << 10 // bytes of writes that are recorded and forwarded together
+)
+
+// sftp relays the SFTP subsystem: each request is decoded, those that name a path are judged and
+// recorded, and what is moved is recorded, before anything is passed on.
+//
+// Paths are made what they are for the target before they are judged: absolute, and with symbolic
+// links followed where the operation follows them, by asking the target itself. A link that is
+// changed between that and the operation is not seen.
+type sftp struct {
+	ch   *channel
+	c    *command
+	to   xssh.Channel
+	keep bool
+	home string
+
+	write sync.Mutex // of the client's channel
+
+	mu      sync.Mutex
+	pending map[uint32]*asked
+	files   map[string]*openFile
+}
+
+// asked is a request that the target has not answered.
+type asked struct {
+	typ    byte
+	number uint64 // of its command; 0: it belongs to a file's
+	path   string
+	handle string
+	offset uint64
+	own    chan packet // a request of the gateway's own
+	began  int64
+}
+
+func (ch *channel) newSFTP(c *command, to xssh.Channel) *sftp {
+	return &sftp{ch: ch, c: c, to: to, keep: ch.r.target.Target.SSH == nil || ch.r.target.Target.SSH.Files != resources.FilesDigest,
+		pending: make(map[uint32]*asked), files: make(map[string]*openFile)}
+}
+
+// pumpSFTP reads the client's requests.
+func (x *sftp) pumpIn(ctx context.Context, stop <-chan struct{}) {
+	err := x.front(ctx, bufio.NewReaderSize(inputReader{x.c.in, stop}, chunk))
+	switch {
+	case errors.Is(err, io.EOF):
+		_ = x.to.CloseWrite()
+	case errors.Is(err, errOver), err == nil:
+	case errors.Is(err, errPacket):
+		x.c.malformed(x.ch, "the client sent a malformed SFTP packet", x.to)
+	default:
+		x.c.fail(err, x.to)
+	}
+}
+
+// malformed ends a command whose protocol one side does not keep to.
+func (c *command) malformed(ch *channel, what string, to xssh.Channel) {
+	if err := ch.r.s.Notice(c.number, "gateway", &schemas.Failure{Severity: "ERROR", Code: string(schemas.CodeInvalid), Message: what}); err != nil {
+		c.fail(err, to)
+	}
+	ch.say(what)
+	_ = to.Close()
+}
+
+func (x *sftp) front(ctx context.Context, in *bufio.Reader) error {
+	p, buf, err := readPacket(in, nil)
+	if err != nil {
+		return err
+	}
+	if p.typ != fxpInit || len(p.body) < 4 {
+		return errPacket
+	}
+	x.c.bytesIn.Add(uint64(len(p.raw)))
+	if _, err := x.to.Write([]byte{0, 0, 0, 5, fxpInit, 0, 0, 0, 3}); err != nil {
+		return errOver
+	}
+	var out []byte // recorded, not yet acknowledged
+	flush := func() error {
+		if len(out) == 0 {
+			return nil
+		}
+		if err := x.ch.r.s.Flush(ctx); err != nil {
+			return err
+		}
+		if err := x.ch.r.s.Err(); err != nil {
+			return err
+		}
+		_, err := x.to.Write(out)
+		out = out[:0]
+		if err != nil {
+			return errOver
+		}
+		return nil
+	}
+	for {
+		if p, buf, err = readPacket(in, buf); err != nil {
+			return errors.Join(flush(), err)
+		}
+		x.c.bytesIn.Add(uint64(len(p.raw)))
+		if err := x.ch.r.s.Wait(ctx); err != nil {
+			return err
+		}
+		q, known, err := decodeRequest(p)
+		if err != nil {
+			return err
+		}
+		if !known {
+			if err := x.answer(statusPacket(q.id, fxUnsupported, "the gateway does not know this operation")); err != nil {
+				return err
+			}
+			continue
+		}
+		pass, err := x.request(ctx, &q, flush)
+		if err != nil {
+			return err
+		}
+		if pass {
+			out = append(out, p.raw...)
+		}
+		if q.typ != fxpWrite && q.typ != fxpRead || len(out) >= gathered || in.Buffered() < 4 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// answer sends the client a packet of the gateway's own.
+func (x *sftp) answer(b []byte) error {
+	x.write.Lock()
+	defer x.write.Unlock()
+	if _, err := x.ch.client.Write(b); err != nil {
+		return errOver
+	}
+	return nil
+}
+
+// request records what a request does, and says whether it is passed on. flush sends what came before.
+func (x *sftp) request(ctx context.Context, q *request, flush func() error) (pass bool, err error) {
+	a := &asked{typ: q.typ, handle: q.handle, offset: q.offset, began: x.ch.r.s.Now().UnixNano()}
+	if q.typ == fxpFsetstat {
+		if f := x.file(q.handle); f != nil {
+			q.path = f.path
+		}
+	}
+	op, follows := q.operation()
+	switch {
+	case op != nil:
+		if err := flush(); err != nil {
+			return false, err
+		}
+		if pass, err = x.judge(ctx, q, op, follows, a); !pass || err != nil {
+			return false, err
+		}
+	case q.typ == fxpWrite:
+		if err := x.written(ctx, q); err != nil {
+			return false, err
+		}
+	}
+	return true, x.expect(q.id, a)
+}
+
+// expect notes that an answer will come.
+func (x *sftp) expect(id uint32, a *asked) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, twice := x.pending[id]; twice || len(x.pending) >= maxRequests {
+		return errPacket
+	}
+	x.pending[id] = a
+	return nil
+}
+
+func (x *sftp) file(handle string) *openFile {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.files[handle]
+}
+
+// written records data on its way to the target. It is acknowledged by the next flush.
+func (x *sftp) written(ctx context.Context, q *request) error {
+	f := x.file(q.handle)
+	if f == nil { // the target will say so
+		return nil
+	}
+	f.went(&f.in, q.offset, q.data)
+	if !x.keep {
+		return nil
+	}
+	return pieces(q.data, q.offset, func(data []byte, offset uint64) error {
+		return x.ch.r.s.Moved(ctx, &schemas.Bytes{Command: f.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: data, Offset: offset})
+	})
+}
+
+// pieces calls f for parts of data that fit a frame.
+func pieces(data []byte, offset uint64, f func(data []byte, offset uint64) error) error {
+	for len(data) > 0 {
+		n := min(len(data), session.MaxPayload)
+		if err := f(data[:n], offset); err != nil {
+			return err
+		}
+		data, offset = data[n:], offset+uint64(n)
+	}
+	return nil
+}
+
+// judge decides and records an operation on a path, and answers one that is refused.
+func (x *sftp) judge(ctx context.Context, q *request, op *schemas.FileOperation, follows bool, a *asked) (bool, error) {
+	if err := x.resolve(ctx, op, follows); err != nil {
+		return false, err
+	}
+	s := x.ch.r.s
+	c := fileCommand(op, x.ch.r.login, x.c.number)
+	d, err := s.Judge(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	if d.Failure != "" { // of text that cannot be judged, nothing is recorded as text
+		op.Path, op.To = strings.ToValidUTF8(op.Path, "\uFFFD"), strings.ToValidUTF8(op.To, "\uFFFD")
+	}
+	number, err := s.Command(ctx, c, d)
+	if err != nil {
+		return false, err
+	}
+	if err := s.Commit(ctx); err != nil {
+		return false, err
+	}
+	if d.Held() {
+		if d, err = x.hold(ctx, number, c, d); err != nil {
+			return false, err
+		}
+	}
+	if d.Allowed() {
+		a.number, a.path = number, op.Path
+		return true, nil
+	}
+	e := d.Refusal()
+	if err := s.Result(&schemas.Result{Command: number, Refused: true, Error: failure(e)}); err != nil {
+		return false, err
+	}
+	lines := said(e)
+	x.ch.say(lines...)
+	return false, x.answer(statusPacket(q.id, fxPermissionDenied, strings.Map(visible, strings.Join(lines, "; "))))
+}
+
+// hold waits for consent to one operation. What the client sends meanwhile waits, too.
+func (x *sftp) hold(ctx context.Context, number uint64, c session.Command, d *session.Decision) (*session.Decision, error) {
+	return x.ch.hold(ctx, number, c, d, x.c.in)
+}
+
+// resolve makes the paths of an operation what the target takes them for.
+func (x *sftp) resolve(ctx context.Context, op *schemas.FileOperation, follows bool) error {
+	if op.Operation == "realpath" {
+		op.Path = lexical(x.start(ctx), op.Path)
+		return nil
+	}
+	var err error
+	if op.Path, err = x.real(ctx, op.Path, follows); err != nil || op.To == "" {
+		return err
+	}
+	if op.Operation == "symlink" { // what a link says is not followed when it is made
+		if !strings.HasPrefix(op.To, "/") {
+			dir, _, _ := split(op.Path)
+			op.To = lexical(dir, op.To)
+		}
+		return nil
+	}
+	op.To, err = x.real(ctx, op.To, false)
+	return err
+}
+
+// real is a path as the target has it: with every symbolic link followed, except the one that it
+// ends in unless the operation follows that, too.
+func (x *sftp) real(ctx context.Context, p string, follows bool) (string, error) {
+	dir, base, whole := split(p)
+	if follows || whole {
+		dir, base = p, ""
+	}
+	if dir == "" && p != "" && strings.HasPrefix(p, "/") {
+		dir = "/"
+	}
+	real, ok, err := x.ask(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	if !ok { // a directory on the way is missing: the operation will fail, too
+		return lexical(x.start(ctx), p), nil
+	}
+	if base != "" {
+		real = strings.TrimRight(real, "/") + "/" + base
+	}
+	return real, nil
+}
+
+// start is the directory that relative paths begin in.
+func (x *sftp) start(ctx context.Context) string {
+	if x.home == "" {
+		if home, ok, err := x.ask(ctx, "."); err == nil && ok {
+			x.home = home
+		}
+	}
+	return x.home
+}
+
+// ask has the target resolve a path.
+func (x *sftp) ask(ctx context.Context, p string) (real string, ok bool, err error) {
+	a := &asked{typ: fxpRealpath, own: make(chan packet, 1)}
+	id := ^uint32(0)
+	for ; x.expect(id, a) != nil; id-- {
+		x.mu.Lock()
+		full := len(x.pending) >= maxRequests
+		x.mu.Unlock()
+		if full {
+			return "", false, errPacket
+		}
+	}
+	if _, err := x.to.Write(realpathPacket(id, p)); err != nil {
+		return "", false, errOver
+	}
+	select {
+	case answer, there := <-a.own:
+		if !there {
+			return "", false, errOver
+		}
+		if answer.typ != fxpName {
+			return "", false, nil
+		}
+		f := fields{b: answer.body}
+		f.uint32()
+		if f.uint32() != 1 {
+			return "", false, errPacket
+		}
+		real = f.path()
+		return real, !f.bad && real != "", nil
+	case <-x.ch.over:
+		return "", false, errOver
+	case <-ctx.Done():
+		return "", false, errOver
+	}
+}
