@@ -65,7 +65,8 @@
 //
 // # What this does not do
 //
-// It does not archive or purge, it does not reveal what was masked, and it does not search. Entries
+// It does not archive or purge, and it does not search. What is masked it reveals to people who are
+// excepted from the masks, on request only, and as a fact. Entries
 // of protocols other than databases are shown as what they are (text, bytes), without a terminal.
 //
 // References: asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/), CloudEvents 1.0

@@ -30,6 +30,7 @@ type Config struct {
 	Sessions     *Sessions
 	Indexes      *Indexes // what players seek with; nil: they cannot
 	Authorizer   Authorizer
+	Revealer     Revealer                         // nil: nothing concealed is revealed
 	Who          func(ctx context.Context) string // name of the principal, for the record
 	Projections  []Projection                     // what a rebuild covers
 	Origins      []string                         // "https://host": from which browsers may open websockets, besides the host that they ask
@@ -72,6 +73,8 @@ func (s *Service) Mount(mux *http.ServeMux) {
 		"GET /api/v1/sessions/{id}/export":  s.export,
 		"GET /api/v1/sessions/{id}/verify":  s.verifyOne,
 		"POST /api/v1/sessions/{id}/kill":   s.kill,
+
+		"POST /api/v1/sessions/{id}/reveal": s.reveal,
 
 		"GET /api/v1/sessions/{id}/index":    s.index,
 		"GET /api/v1/sessions/{id}/keyframe": s.keyframe,

@@ -1454,7 +1454,7 @@ func (x *PasskeyRemoved) GetUser() string {
 type Viewed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"` // replay, live, export, entries
+	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"` // replay, live, export, entries, reveal
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"sallyport/cmd/internal/client"
 	"sallyport/ingress/postgres/postgrestest"
 )
 
@@ -288,6 +289,7 @@ func TestMaskedRoads(t *testing.T) {
 	m.binary(ctx, t)
 	m.psycopg(t)
 	m.excepted(t)
+	m.reveals(t)
 	if out := m.sallyport("verify"); strings.Contains(out, "wrong") || !strings.Contains(out, "whole") {
 		t.Errorf("verify: %s", out)
 	}
@@ -355,6 +357,48 @@ func (m *maskedGateway) excepted(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("carol does not see %q in:\n%s", want, out)
 		}
+	}
+}
+
+// reveals asks for what carol's session conceals, as somebody excepted and as somebody who is not.
+func (m *maskedGateway) reveals(t *testing.T) {
+	t.Helper()
+	id := ""
+	m.await("carol's session to be closed", func() bool {
+		for _, s := range m.sessions() {
+			if s.Principal == "carol" && !s.Open {
+				id = s.ID
+			}
+		}
+		return id != ""
+	})
+	ask := func(token string) (values string, err error) {
+		c, err := client.New(client.Config{URL: "http://" + m.web, Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			Values []struct {
+				Row    int
+				Column int
+				Name   string
+				Text   string
+			}
+		}
+		err = c.Do(t.Context(), "POST", "/sessions/"+id+"/reveal", nil, nil, &answer)
+		return fmt.Sprint(answer.Values), err
+	}
+	got, err := ask(m.carol)
+	for _, want := range []string{"{1 1 ssn 734-19-5528}", "{1 3 salary 918273}", "{1 2  734-19-5528}"} {
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("carol is revealed %s %v, not %s", got, err, want)
+		}
+	}
+	if got, err := ask(m.alice); err == nil || leaked(got) != "" || !strings.Contains(err.Error(), "not excepted") {
+		t.Errorf("alice is revealed %s %v", got, err)
+	}
+	if out := m.sallyport("events", "--since", "1h"); strings.Count(out, `"reveal"`) != 1 {
+		t.Errorf("the revealing is told %d times", strings.Count(out, `"reveal"`))
 	}
 }
 

@@ -56,8 +56,12 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	for _, name := range m.registry.Projections() {
 		projections = append(projections, registryProjection{m.registry, name})
 	}
+	revealer, err := m.revealer()
+	if err != nil {
+		return nil, err
+	}
 	r.replay = replay.New(replay.Config{
-		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access,
+		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Revealer: revealer,
 		Who:         func(ctx context.Context) string { return api.Who(ctx).Principal.Name },
 		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
 	})
