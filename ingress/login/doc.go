@@ -7,6 +7,7 @@
 // longer, and is taken back with it.
 //
 //	oidc     OpenID Connect, and the tokens of workloads
+//	saml     SAML 2.0
 //	local    the built-in provider: users and passwords
 //	once     what passes between the steps of a sign-in, for all replicas
 //	pace     how often it may be tried
