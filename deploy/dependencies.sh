@@ -30,6 +30,10 @@ test=(
   "ansible-playbook ansible-core"
   "rsync rsync"
   "git git"
+  "/usr/share/simplesamlphp/www simplesamlphp"
+  "php php-cli"
+  "/usr/lib/php/*/mbstring.so php-mbstring"
+  "/usr/lib/php/*/dom.so php-xml"
 )
 bench=(
   "${demo[@]}"

@@ -8,6 +8,7 @@ import (
 	"sallyport/ingress/login/oidc"
 	"sallyport/ingress/login/once"
 	"sallyport/ingress/login/pace"
+	"sallyport/ingress/login/saml"
 	"sallyport/schemas"
 	"sallyport/schemas/problem"
 )
@@ -15,6 +16,7 @@ import (
 // Entrances is by what people and machines come in.
 type Entrances struct {
 	OIDC      []*oidc.Provider // in the order of the sign-in page
+	SAML      []*saml.Provider // after them
 	Workloads *oidc.Workloads
 	Local     *local.Users
 	Passwords bool // local users may sign in with them
@@ -33,6 +35,7 @@ const (
 	methodToken    = "token"
 	methodCode     = "code"
 	methodOIDC     = "oidc"
+	methodSAML     = "saml"
 	methodPassword = "password"
 	methodRefresh  = "refresh"
 	methodWorkload = "workload"
@@ -49,6 +52,10 @@ func (a *API) mountEntrances(front *http.ServeMux) {
 		"GET /api/v1/identity/oidc/{provider}/start":    a.oidcStart,
 		"GET /api/v1/identity/oidc/{provider}/callback": a.oidcCallback,
 		"POST /api/v1/identity/password":                a.paced(a.password),
+		"GET /api/v1/identity/saml/{provider}/metadata": a.samlMetadata,
+		"GET /api/v1/identity/saml/{provider}/start":    a.samlStart,
+		"POST /api/v1/identity/saml/{provider}/acs":     a.samlACS,
+		"GET /api/v1/identity/saml/{provider}/finish":   a.samlFinish,
 		"POST /api/v1/identity/token":                   a.token,
 		"POST /api/v1/identity/device":                  a.paced(a.askDevice),
 	} {
@@ -92,6 +99,9 @@ func (a *API) providers(w http.ResponseWriter, _ *http.Request) {
 	out := []providerListed{}
 	for _, p := range a.in.OIDC {
 		out = append(out, providerListed{Name: p.Name(), Title: p.Title(), Kind: methodOIDC, Start: "/api/v1/identity/oidc/" + p.Name() + "/start"})
+	}
+	for _, p := range a.in.SAML {
+		out = append(out, providerListed{Name: p.Name(), Title: p.Title(), Kind: methodSAML, Start: "/api/v1/identity/saml/" + p.Name() + "/start"})
 	}
 	reply(w, a.logger, map[string]any{
 		"providers": out, "passwords": a.in.Passwords && len(a.registry.Snapshot().Users()) > 0,

@@ -20,7 +20,8 @@ const flowLife = 15 * time.Minute
 type flow struct {
 	Provider string    `json:"provider"`
 	Next     string    `json:"next"`
-	OIDC     oidc.Flow `json:"oidc"`
+	OIDC     oidc.Flow `json:"oidc,omitzero"`
+	Relay    string    `json:"relay,omitempty"` // SAML
 }
 
 func flowCookie(state string) string {
@@ -43,13 +44,7 @@ func (a *API) oidcStart(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		return
 	}
-	where, err := a.beginOIDC(w, r)
-	if err != nil {
-		a.back(w, r, err)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, where, http.StatusSeeOther)
+	a.lead(w, r, a.beginOIDC)
 }
 
 func (a *API) beginOIDC(w http.ResponseWriter, r *http.Request) (string, error) {
@@ -74,15 +69,7 @@ func (a *API) beginOIDC(w http.ResponseWriter, r *http.Request) (string, error) 
 }
 
 // oidcCallback is where a provider sends browsers back to.
-func (a *API) oidcCallback(w http.ResponseWriter, r *http.Request) {
-	next, err := a.finishOIDC(w, r)
-	if err != nil {
-		a.back(w, r, err)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, next, http.StatusSeeOther)
-}
+func (a *API) oidcCallback(w http.ResponseWriter, r *http.Request) { a.lead(w, r, a.finishOIDC) }
 
 func (a *API) finishOIDC(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err := a.pace(r); err != nil {

@@ -56,7 +56,7 @@ func (a *API) pass(r *http.Request) (*passed, error) {
 
 // vouched reports whether a session was begun by a provider's word, not with a token.
 func vouched(method string) bool {
-	return slices.Contains([]string{methodOIDC, methodPassword}, method)
+	return slices.Contains([]string{methodOIDC, methodSAML, methodPassword}, method)
 }
 
 // hand makes the token that was passed on.

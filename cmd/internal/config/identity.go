@@ -14,7 +14,7 @@ import (
 type Identity struct {
 	Session   time.Duration `yaml:"session" doc:"How long a browser session lasts at most."`
 	Refresh   time.Duration `yaml:"refresh" doc:"How often an OpenID provider is asked again whether somebody is still there and in which groups, where it gives refresh tokens."`
-	Relogin   time.Duration `yaml:"relogin" doc:"How long a browser session lasts at most when its provider cannot be asked again (OpenID without refresh tokens)."`
+	Relogin   time.Duration `yaml:"relogin" doc:"How long a browser session lasts at most when its provider cannot be asked again (SAML, OpenID without refresh tokens)."`
 	Token     time.Duration `yaml:"token" doc:"Time to live of the token that sallyport login gets; the browser session's end does not end it."`
 	Skew      time.Duration `yaml:"clock_skew" doc:"By how much a provider's clock may differ from this one's."`
 	Timeout   time.Duration `yaml:"timeout" doc:"Time that a provider has to answer."`
@@ -30,11 +30,12 @@ type Local struct {
 	Passwords bool `yaml:"passwords" doc:"Users may sign in with passwords."`
 }
 
-// Provider is one identity provider.
+// Provider is one identity provider: OIDC or SAML.
 type Provider struct {
 	Name  string `yaml:"name" doc:"In addresses, facts and events; of lower-case letters, digits and hyphens."`
 	Title string `yaml:"title" doc:"What the sign-in page calls it; the name by default."`
 	OIDC  *OIDC  `yaml:"oidc" doc:"It speaks OpenID Connect. Its redirect address is PUBLIC_URL/api/v1/identity/oidc/NAME/callback."`
+	SAML  *SAML  `yaml:"saml" doc:"It speaks SAML 2.0. This side's metadata are at PUBLIC_URL/api/v1/identity/saml/NAME/metadata."`
 	Map   Map    `yaml:"map" doc:"How what it says becomes a user and groups."`
 }
 
@@ -47,10 +48,19 @@ type OIDC struct {
 	CA           string               `yaml:"ca" doc:"File of PEM certificates to trust for it, besides the system's."`
 }
 
-// Map says how claims become a user and groups.
+// SAML is a SAML identity provider.
+type SAML struct {
+	MetadataURL  string `yaml:"metadata_url" doc:"Where its metadata are; https. This or metadata_file."`
+	MetadataFile string `yaml:"metadata_file" doc:"File of its metadata."`
+	CA           string `yaml:"ca" doc:"File of PEM certificates to trust for metadata_url, besides the system's."`
+	Cert         string `yaml:"cert" doc:"File with this side's PEM certificate: the provider encrypts for it. Made under data_dir when not given; several replicas need the same."`
+	Key          string `yaml:"key" doc:"File with its PEM private key."`
+}
+
+// Map says how claims or attributes become a user and groups.
 type Map struct {
-	Name            string   `yaml:"name" doc:"Claim with the user's name; email by default."`
-	Groups          string   `yaml:"groups" doc:"Claim with the groups; groups by default. A path with dots reaches into objects."`
+	Name            string   `yaml:"name" doc:"Claim or attribute with the user's name; email by default."`
+	Groups          string   `yaml:"groups" doc:"Claim or attribute with the groups; groups by default. A path with dots reaches into objects."`
 	NamePrefix      string   `yaml:"name_prefix" doc:"Put before the name, so that users of two providers stay apart."`
 	GroupPrefix     string   `yaml:"group_prefix" doc:"Put before each group."`
 	Domains         []string `yaml:"domains" doc:"Only names that end in @ and one of these."`
@@ -130,8 +140,8 @@ func (p *Provider) finish(path func(string) string) error {
 	if !providerName.MatchString(p.Name) {
 		return fmt.Errorf("name %q must be of lower-case letters, digits and hyphens", p.Name)
 	}
-	if p.OIDC == nil {
-		return errors.New("oidc is missing")
+	if (p.OIDC == nil) == (p.SAML == nil) {
+		return errors.New("exactly one of oidc and saml must be there")
 	}
 	if p.Title == "" {
 		p.Title = p.Name
@@ -152,6 +162,17 @@ func (p *Provider) finish(path func(string) string) error {
 		}
 		if o.ClientSecret != nil {
 			o.ClientSecret.File = path(o.ClientSecret.File)
+		}
+	}
+	if s := p.SAML; s != nil {
+		for _, file := range []*string{&s.MetadataFile, &s.CA, &s.Cert, &s.Key} {
+			*file = path(*file)
+		}
+		if (s.MetadataURL == "") == (s.MetadataFile == "") {
+			return errors.New("saml: exactly one of metadata_url and metadata_file must be there")
+		}
+		if (s.Cert == "") != (s.Key == "") {
+			return errors.New("saml: cert and key go together")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"sallyport/cmd/internal/api"
@@ -17,6 +18,7 @@ import (
 	"sallyport/ingress/login/oidc"
 	"sallyport/ingress/login/once"
 	"sallyport/ingress/login/pace"
+	"sallyport/ingress/login/saml"
 	"sallyport/schemas/resources"
 )
 
@@ -68,6 +70,9 @@ func (m *Main) identitySecrets() (*credential.Resolver, error) {
 }
 
 func (m *Main) addProvider(e *api.Entrances, p config.Provider, secrets *credential.Resolver) error {
+	if p.SAML != nil {
+		return m.addSAML(e, p)
+	}
 	client, err := outward(p.OIDC.CA, m.config.Identity.Timeout)
 	if err != nil {
 		return err
@@ -81,6 +86,30 @@ func (m *Main) addProvider(e *api.Entrances, p config.Provider, secrets *credent
 		return err
 	}
 	e.OIDC = append(e.OIDC, made)
+	return nil
+}
+
+func (m *Main) addSAML(e *api.Entrances, p config.Provider) error {
+	client, err := outward(p.SAML.CA, m.config.Identity.Timeout)
+	if err != nil {
+		return err
+	}
+	certFile, keyFile := p.SAML.Cert, p.SAML.Key
+	if certFile == "" {
+		certFile, keyFile = filepath.Join(m.config.TLSDir(), "saml.crt"), filepath.Join(m.config.TLSDir(), "saml.key")
+	}
+	cert, err := saml.Certificate(certFile, keyFile, time.Now())
+	if err != nil {
+		return err
+	}
+	made, err := saml.New(saml.Config{
+		Name: p.Name, Title: p.Title, MetadataURL: p.SAML.MetadataURL, MetadataFile: p.SAML.MetadataFile,
+		Base: m.publicURL() + "/api/v1/identity/saml/" + p.Name, Certificate: cert, Mapping: mapping(p.Map), Client: client, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	e.SAML = append(e.SAML, made)
 	return nil
 }
 
