@@ -49,7 +49,8 @@ func TestPlayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, g: g, token: token, asked: map[string]func(said) map[string]string{
+	var b *browser
+	b = &browser{t: t, g: g, token: token, asked: map[string]func(said) map[string]string{
 		"write": func(m said) map[string]string {
 			at := live.out(m.Text)
 			return map[string]string{"at": strconv.FormatInt(at.UnixMilli(), 10)}
@@ -58,6 +59,10 @@ func TestPlayer(t *testing.T) {
 			file := filepath.Join(t.TempDir(), m.Session+".html")
 			write(t, file, g.sallyport("export", m.Session, "--format", "html"))
 			return map[string]string{"file": file}
+		},
+		"told": func(m said) map[string]string {
+			b.shells[m.Session].run("SELECT 1;", m.Want)
+			return map[string]string{}
 		},
 		"finish": func(said) map[string]string { live.close(); return map[string]string{} },
 	}}

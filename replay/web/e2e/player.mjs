@@ -3,6 +3,7 @@
 //
 //	{"ask":"write","text":"…"}   terminal output, now; answers {"at": milliseconds since 1970}
 //	{"ask":"export","session":"ID"} the session as a page; answers {"file": its path}
+//	{"ask":"told","session":"ID","want":"…"} {} once the client printed that
 //	{"ask":"finish"}             the session that is open ends
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -34,6 +35,7 @@ async function run() {
   await terminal(page)
   await statements(page)
   await live(page)
+  await steered(page)
   await exported()
   await looks(await page.context().cookies())
 }
@@ -216,6 +218,31 @@ async function live(page) {
   await step('the end shows', async () => {
     await ask('finish')
     await page.getByTestId('state').filter({ hasText: 'closed' }).waitFor()
+  })
+}
+
+async function steered(page) {
+  const { session } = await ask('open')
+  await step('who watches says something to the person at the client', async () => {
+    await page.goto('/sessions/' + session)
+    await page.locator('[data-connection=live]').waitFor()
+    await page.getByTestId('message').click()
+    await page.locator('#steer-text').fill('mind the rows')
+    await page.getByTestId('steer-confirm').click()
+    await ask('told', { session, want: 'alice: mind the rows' })
+    await page.getByTestId('step').filter({ hasText: 'mind the rows' }).waitFor()
+  })
+  await step('a session is paused, and goes on', async () => {
+    await page.getByTestId('pause').click()
+    await page.locator('#steer-text').fill('wait a moment')
+    await page.getByTestId('steer-confirm').click()
+    await page.getByTestId('paused').waitFor()
+    await page.getByTestId('resume').click()
+    await page.getByTestId('pause').waitFor()
+    await ask('told', { session, want: 'paused by alice; what you send waits: wait a moment' })
+    await page.getByRole('button', { name: 'People' }).click()
+    await page.getByText('wait a moment').first().waitFor()
+    await ask('close', { session })
   })
 }
 

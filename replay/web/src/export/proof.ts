@@ -2,7 +2,7 @@
 // chained by their hashes, and every entry that it shows is the one in them.
 import type { Entry } from '../api/types'
 import { fromBase64 } from '../player/base64'
-import { envelope, partOf, type Field, type Recorded } from './proto'
+import { envelope, fields, partOf, type Field, type Recorded } from './proto'
 
 export interface Message {
   sequence: number
@@ -78,11 +78,12 @@ function compare(recorded: Map<number, Recorded>, whole: boolean, shown: Entry[]
     missing++
   }
   const seen = new Set<number>()
+  const told: Told = { columns: new Map(), split: new Set() }
   for (const entry of shown) {
     const one = recorded.get(entry.number)
     seen.add(entry.number)
     if (!one) problem(`entry ${entry.number} is shown, and was not recorded`)
-    else if (!alike(one, entry)) problem(`entry ${entry.number} is not shown as it was recorded`)
+    else if (!alike(one, entry, told)) problem(`entry ${entry.number} is not shown as it was recorded`)
   }
   for (const number of recorded.keys()) if (!seen.has(number)) problem(`entry ${number} was recorded, and is not shown`)
 }
@@ -92,8 +93,14 @@ const kinds: Record<string, number> = {
   terminal: 20, observed: 21, file: 22, masked: 30, text: 40, columns: 41, rows: 42, bytes: 43, sealed: 44,
 }
 
+// Told is what earlier entries said of the rows of commands.
+interface Told {
+  columns: Map<number, boolean[]> // whether each is in a binary form
+  split: Set<number> // commands whose last row goes on in the next entry
+}
+
 // alike compares what matters of an entry: when it was, and what it says.
-function alike(one: Recorded, entry: Entry): boolean {
+function alike(one: Recorded, entry: Entry, told: Told): boolean {
   if ((kinds[entry.kind] ?? one.kind) !== one.kind) return false
   if (one.at > 0n && nanoseconds(entry.at) !== one.at) return false
   const part = partOf(one.part)
@@ -113,26 +120,39 @@ function alike(one: Recorded, entry: Entry): boolean {
       const data = part.get(entry.kind === 'bytes' ? 4 : 3)?.bytes ?? new Uint8Array()
       return same(data, entry.text === undefined ? fromBase64(entry.base64 ?? '') : new TextEncoder().encode(entry.text))
     }
-    case 'rows':
-      return cells(part.get(4)?.bytes ?? new Uint8Array(), entry.rows ?? [])
+    case 'columns': {
+      const recorded = [...fields(one.part)].filter((f) => f.number === 2).map((f) => partOf(f.bytes))
+      told.columns.set(entry.command, recorded.map((c) => number(c.get(4)) !== 0))
+      const listed = entry.columns ?? []
+      return recorded.length === listed.length && recorded.every((c, i) => string(c.get(1)) === listed[i]?.name && (number(c.get(7)) !== 0) === (listed[i]?.masked ?? false))
+    }
+    case 'rows': {
+      const begun = told.split.has(entry.command)
+      if (number(part.get(5)) !== 0) told.split.add(entry.command)
+      else told.split.delete(entry.command)
+      if (begun || told.split.has(entry.command)) return true // its rows are in several entries
+      return cells(part.get(4)?.bytes ?? new Uint8Array(), entry.rows ?? [], told.columns.get(entry.command) ?? [])
+    }
     case 'closed':
       return string(part.get(1)) === entry.reason && string(part.get(2)) === (entry.message ?? '')
   }
   return true
 }
 
-// cells compares rows with their cells; values that were in a binary form are shown as text, and
-// cannot be compared here.
-function cells(data: Uint8Array, rows: (string | null)[][]): boolean {
+// cells compares rows with their cells. Values in a binary form are shown as text, and are compared by
+// whether they are null; so are those that are no text.
+function cells(data: Uint8Array, rows: (string | null)[][], binary: boolean[]): boolean {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   let at = 0
   for (const row of rows) {
-    for (const cell of row) {
-      if (at + 4 > data.length) return true // the row goes on in the next entry
+    for (const [i, cell] of row.entries()) {
+      if (at + 4 > data.length) return false
       const size = view.getInt32(at)
       at += 4
-      if ((size < 0) !== (cell === null)) return false
+      if (size < 0 !== (cell === null)) return false
       if (size < 0) continue
+      const text = decoder.decode(data.subarray(at, at + size))
+      if (!binary[i] && binary.length > 0 && !text.includes('\uFFFD') && text !== cell) return false
       at += size
     }
   }

@@ -1,4 +1,4 @@
-import type { ColumnsEntry, DecidedEntry, HeldEntry, NoticeEntry, ResultEntry, VerdictEntry } from '../api/types'
+import type { ColumnsEntry, DecidedEntry, HeldEntry, MaskedEntry, NoticeEntry, ResultEntry, VerdictEntry } from '../api/types'
 import type { ByteChunk, CommandStep, RowChunk, Step } from './timeline'
 
 // What became of a step, worst first.
@@ -42,11 +42,12 @@ export interface Parts {
   verdict: VerdictEntry | null
   held: HeldEntry | null
   decided: DecidedEntry | null
+  masked: MaskedEntry[]
   sets: ResultSet[]
 }
 
 export function partsOf(step: CommandStep): Parts {
-  const parts: Parts = { verdict: null, held: null, decided: null, sets: [] }
+  const parts: Parts = { verdict: null, held: null, decided: null, masked: [], sets: [] }
   let current: ResultSet | null = null
   const set = (fresh: boolean): ResultSet => {
     if (!current || fresh) {
@@ -65,6 +66,9 @@ export function partsOf(step: CommandStep): Parts {
         break
       case 'decided':
         parts.decided = part
+        break
+      case 'masked':
+        parts.masked.push(part)
         break
       case 'columns':
         set(begun(current)).columns = part

@@ -7,6 +7,7 @@ import type {
   Entry,
   HeldEntry,
   LostEntry,
+  MaskedEntry,
   NoticeEntry,
   OpenedEntry,
   ResultEntry,
@@ -53,6 +54,7 @@ export type Part =
   | ResultEntry
   | NoticeEntry
   | ColumnsEntry
+  | MaskedEntry
   | RowChunk
   | ByteChunk
 
@@ -191,6 +193,7 @@ export class Timeline {
       case 'decided':
       case 'result':
       case 'columns':
+      case 'masked':
         return this.part(entry.command, entry.at, entry)
       // Other kinds were written by a newer release than this page.
     }
