@@ -114,7 +114,14 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 // unreviewed is what ran without consent, and nobody has looked at yet.
 const unreviewed = "unreviewed"
 
-// look returns a request that the sender of ctx may see.
+// Look returns a request that the sender of ctx may see.
+func (s *Service) Look(ctx context.Context, id string) (approval.State, error) {
+	if err := s.Ready(ctx); err != nil {
+		return approval.State{}, err
+	}
+	return s.look(ctx, id)
+}
+
 func (s *Service) look(ctx context.Context, id string) (approval.State, error) {
 	state, err := s.append(ctx, id, false, func(approval.State) (*schemas.Control, error) { return nil, nil })
 	if err == nil {

@@ -41,7 +41,5 @@
 // schemas/registry projects. Whoever of several replicas, or of those that come after, looks next goes on
 // where the last one was killed.
 //
-// # What is not done
-//
-// Telling people by chat, mail or webhook.
+// Telling people elsewhere of requests is approvals/notify's.
 package approvals

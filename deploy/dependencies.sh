@@ -19,6 +19,7 @@ test=(
   "node nodejs"
   "npm npm"
   "/usr/lib/python3/dist-packages/psycopg2/__init__.py python3-psycopg2"
+  "/usr/lib/python3/dist-packages/aiosmtpd/__init__.py python3-aiosmtpd"
   "javac default-jdk-headless"
   "/usr/share/java/postgresql.jar libpostgresql-jdbc-java"
   "/usr/sbin/sshd openssh-server"

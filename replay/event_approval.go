@@ -74,20 +74,8 @@ func (r *requests) earlier(ctx context.Context, m journal.Message, id string) (s
 
 // approvalEvent is what a step of a request is called; nil when it was none.
 func approvalEvent(sequence uint64, c *schemas.Control, before, after approval.State) *event {
-	what := string(after.Status)
-	switch {
-	case before.Status == approval.None && after.Ask != nil:
-		what = "requested"
-	case before.Glass == nil && after.Glass != nil:
-		what = "break_glass"
-	case before.After == nil && after.After != nil:
-		what = "reviewed_after"
-	case before.Status != after.Status && after.Ask != nil:
-	case len(after.Reviews) != len(before.Reviews) || after.Reviews != nil && after.Reviews[len(after.Reviews)-1].ID != before.Reviews[len(before.Reviews)-1].ID:
-		what = "reviewed"
-	case after.Escalated > before.Escalated:
-		what = "escalated"
-	default:
+	what := approval.Change(before, after)
+	if what == "" {
 		return nil
 	}
 	e := &event{id: fmt.Sprintf("control.%d", sequence), at: nanos(c.GetAt()), log: schemas.Controls}

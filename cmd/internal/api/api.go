@@ -26,6 +26,7 @@ type Config struct {
 	PublicURL string                      // of the web app, without a slash at its end
 	MaxTTL    time.Duration               // longest life of a token
 	Ready     func(r *http.Request) error // nil: the process serves
+	Public    func(*http.ServeMux)        // adds what is asked without signing in
 	Metrics   http.Handler
 	App       http.Handler // the browser app
 	Logger    *slog.Logger
@@ -88,6 +89,9 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 		}
 	})
 	front.Handle("GET /metrics", c.Metrics)
+	if c.Public != nil {
+		c.Public(front)
+	}
 	front.Handle("/", c.App)
 	return a.hardened(front)
 }

@@ -13,3 +13,6 @@ func reply(w http.ResponseWriter, logger *slog.Logger, v any) {
 		logger.Debug("send answer", "error", err)
 	}
 }
+
+// Reply answers with JSON.
+func Reply(w http.ResponseWriter, logger *slog.Logger, v any) { reply(w, logger, v) }

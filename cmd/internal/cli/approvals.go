@@ -26,7 +26,7 @@ func (a *app) approvalCommands() []*cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.alone(c.Context(), "approvals") },
 	}
 	top.AddCommand(a.listApprovals(), a.showApproval(),
-		a.review("approve", "Let held commands run"), a.review("deny", "Refuse held commands"), a.breakGlass())
+		a.review("approve", "Let held commands run"), a.review("deny", "Refuse held commands"), a.breakGlass(), a.deliveries())
 	return []*cobra.Command{top}
 }
 

@@ -18,17 +18,18 @@ import (
 
 // Config is the whole file. Paths are relative to the file's directory.
 type Config struct {
-	DataDir   string   `yaml:"data_dir" doc:"Where everything is kept: the log, the index, certificates and keys."`
-	Listen    *Listen  `yaml:"listen" doc:"Addresses to listen on. A service without an entry is off; without the key, all defaults."`
-	PublicURL string   `yaml:"public_url" doc:"Address of the web app in links, when it is not the listener's."`
-	NATS      NATS     `yaml:"nats" doc:"The log."`
-	Resources []string `yaml:"resources" doc:"Files (globs) of resources that are applied at start."`
-	TLS       TLS      `yaml:"tls" doc:"Certificate for clients. Generated under data_dir when not given."`
-	Identity  Identity `yaml:"identity" doc:"Who people and machines are, and who vouches for them: see signin.md."`
-	SSH       SSH      `yaml:"ssh" doc:"The SSH gateway."`
-	Limits    Limits   `yaml:"limits" doc:"Bounds and deadlines."`
-	Masks     Masks    `yaml:"masks" doc:"What masks need besides their resources."`
-	Logging   Logging  `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
+	DataDir   string    `yaml:"data_dir" doc:"Where everything is kept: the log, the index, certificates and keys."`
+	Listen    *Listen   `yaml:"listen" doc:"Addresses to listen on. A service without an entry is off; without the key, all defaults."`
+	PublicURL string    `yaml:"public_url" doc:"Address of the web app in links, when it is not the listener's."`
+	NATS      NATS      `yaml:"nats" doc:"The log."`
+	Resources []string  `yaml:"resources" doc:"Files (globs) of resources that are applied at start."`
+	TLS       TLS       `yaml:"tls" doc:"Certificate for clients. Generated under data_dir when not given."`
+	Identity  Identity  `yaml:"identity" doc:"Who people and machines are, and who vouches for them: see signin.md."`
+	Approvals Approvals `yaml:"approvals" doc:"Approvals, besides what policies say."`
+	SSH       SSH       `yaml:"ssh" doc:"The SSH gateway."`
+	Limits    Limits    `yaml:"limits" doc:"Bounds and deadlines."`
+	Masks     Masks     `yaml:"masks" doc:"What masks need besides their resources."`
+	Logging   Logging   `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
 
 	dir string // of the file
 }

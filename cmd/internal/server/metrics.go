@@ -18,7 +18,7 @@ const scrapeDeadline = 5 * time.Second
 // metrics are the process's own and what the log and the index say when they are asked.
 func (m *Main) metrics() http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &logMetrics{
+	r.MustRegister(collectors.NewGoCollector(), m.notifyMetrics(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &logMetrics{
 		m:      m,
 		heads:  prometheus.NewDesc("sallyport_log_last_sequence", "Last sequence of a stream of the log.", []string{"stream"}, nil),
 		lag:    prometheus.NewDesc("sallyport_search_lag_messages", "Messages of the log that cannot be searched yet.", nil, nil),

@@ -46,6 +46,7 @@ type Main struct {
 	applier   api.Applier
 	listeners map[string]net.Listener // by service; bound before anything runs
 	read      *readSide               // nil: not in this process
+	notify    *notifying              // nil: not in this process
 	approvals *approvals.Service      // nil: not in this process
 	judging   chan struct{}           // closed once this process's enforcer answers
 	ready     chan struct{}
@@ -134,6 +135,9 @@ func (m *Main) open(ctx context.Context) error {
 	if err := m.openApprovals(); err != nil {
 		return err
 	}
+	if err := m.openNotify(ctx); err != nil {
+		return err
+	}
 	if m.services.Replay || m.services.Search {
 		if m.read, err = m.openRead(ctx); err != nil {
 			return err
@@ -174,6 +178,7 @@ func (m *Main) startServices(g *errgroup.Group, ctx context.Context) {
 		g.Go(func() error { return named("enforcer", m.runEnforcer(ctx)) })
 	}
 	m.startApprovals(g, ctx)
+	m.startNotify(g, ctx)
 	if m.read != nil {
 		m.read.start(g, ctx)
 	}

@@ -34,7 +34,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	handler := api.New(api.Config{
 		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
-		Ready: m.readiness, Metrics: m.metrics(), App: web.Handler(),
+		Ready: m.readiness, Metrics: m.metrics(), Public: m.mountPublic, App: web.Handler(),
 	}, m.mount)
 	socket, err := m.listenSocket()
 	if err != nil {
@@ -75,6 +75,7 @@ func (m *Main) mount(mux *http.ServeMux) {
 	m.mountSSH(mux)
 	if m.approvals != nil {
 		m.approvals.Mount(mux)
+		m.mountNotify(mux)
 	}
 }
 
