@@ -120,7 +120,11 @@ func (s *Session) watched(ask *schemas.SessionAsk) string {
 	if !s.req.Target.Target.NotifyWatched {
 		return ""
 	}
-	m := "this session is being watched by " + printable(ask.By)
+	return s.tellSoon("this session is being watched by " + printable(ask.By))
+}
+
+// tellSoon tells a client, as soon as it can be told.
+func (s *Session) tellSoon(m string) string {
 	s.mu.Lock()
 	if s.notify == nil {
 		s.early = append(s.early, m)

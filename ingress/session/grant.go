@@ -96,9 +96,9 @@ func (s *Session) ended(ctx context.Context, was tenure) tenure {
 	return next
 }
 
-// warn tells the client when its access ends. One that cannot be told yet is not told.
+// warn tells the client when its access ends, at once or as soon as it can be told.
 func (s *Session) warn(until time.Time, left time.Duration) {
-	refused := s.tell("your access to " + s.req.Target.Metadata.Name + " ends at " + until.UTC().Format("15:04:05 UTC") +
+	refused := s.tellSoon("your access to " + s.req.Target.Metadata.Name + " ends at " + until.UTC().Format("15:04:05 UTC") +
 		", in " + left.Round(time.Second).String())
 	if refused != "" {
 		s.g.log.Info("the end of access was not told", "session", s.ID, "reason", refused)
