@@ -34,6 +34,7 @@ const (
 // Mount adds the routes of the service. Whoever passes is known: Config.Who says who it is.
 func (s *Service) Mount(mux *http.ServeMux) {
 	s.mountAccess(mux)
+	s.mountMCP(mux)
 	mux.HandleFunc("GET /api/v1/approvals", s.serve(s.getList))
 	mux.HandleFunc("POST /api/v1/approvals/reviews", s.serve(s.postReviews))
 	mux.HandleFunc("GET /api/v1/approvals/{id}", s.serve(s.getOne))
@@ -78,20 +79,28 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		limit = n
 	}
+	return s.listed(r.Context(), status, target, q.Get("like"), limit)
+}
+
+// listed lists what the sender of ctx may see.
+func (s *Service) listed(ctx context.Context, status, target, likeID string, limit int) (*Listed, error) {
+	if err := s.Ready(ctx); err != nil {
+		return nil, err
+	}
 	like := ""
-	if id := q.Get("like"); id != "" {
-		state, err := s.look(r.Context(), id)
+	if id := likeID; id != "" {
+		state, err := s.look(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		like = kin(state.Ask)
 	}
-	out := Listed{Approvals: []*Approval{}}
+	out := &Listed{Approvals: []*Approval{}}
 	for _, state := range s.book.list(func(a approval.State) bool {
 		return (status == "all" || string(a.Status) == status || status == unreviewed && a.Unreviewed()) &&
 			(target == "" || a.Ask.GetTarget() == target) && (like == "" || kin(a.Ask) == like)
 	}) {
-		err := s.visible(r.Context(), state)
+		err := s.visible(ctx, state)
 		if err != nil && schemas.Shown(err).Code == schemas.CodeNotFound {
 			continue
 		}
@@ -102,7 +111,7 @@ func (s *Service) getList(_ http.ResponseWriter, r *http.Request) (any, error) {
 			out.More = true
 			break
 		}
-		v, err := s.view(r.Context(), state)
+		v, err := s.view(ctx, state)
 		if err != nil {
 			return nil, err
 		}
