@@ -293,7 +293,30 @@ func TestMaskedRoads(t *testing.T) {
 	if out := m.sallyport("verify"); strings.Contains(out, "wrong") || !strings.Contains(out, "whole") {
 		t.Errorf("verify: %s", out)
 	}
+	m.page(t)
 	m.nothingKept(t)
+}
+
+// page does what the how-to shows.
+func (m *maskedGateway) page(t *testing.T) {
+	t.Helper()
+	text := page(t, "deploy/docs/masks.md")
+	declared := regexp.MustCompile("(?ms)^```yaml\n(apiVersion.*?)^```").FindStringSubmatch(text)
+	shown := regexp.MustCompile("(?ms)^```\n\\$ psql \"(.*?)\" -c \"(.*?)\"\n(.*?)^```").FindStringSubmatch(text)
+	if declared == nil || shown == nil {
+		t.Fatal("the page shows nothing")
+	}
+	write(t, filepath.Join(m.dir, "mask.yaml"), strings.ReplaceAll(declared[1], "env: prod", "env: test"))
+	m.sallyport("apply", "-f", filepath.Join(m.dir, "mask.yaml"))
+	if out := m.run(t, "alice", m.alice, "", "psql", "-X", "-c", shown[2]); strings.Join(strings.Fields(out), " ") != strings.Join(strings.Fields(shown[3]), " ") {
+		t.Errorf("psql shows\n%s\nand the page\n%s", out, shown[3])
+	}
+	_, masks, _ := strings.Cut(text, "# sallyport.yaml\n")
+	masks, _, _ = strings.Cut(masks, "\n```")
+	if masks == "" {
+		t.Fatal("the page configures nothing")
+	}
+	newGateway(t, m.server, masks+"\n") // which starts, or the test ends
 }
 
 // binary reads binary values: they are of their types.

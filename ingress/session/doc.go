@@ -38,6 +38,13 @@
 // again whenever grants change, so that one that is revoked ends at once; a role, or another grant,
 // keeps the session open.
 //
+// # Masks
+//
+// A verdict's plan (schemas.MaskPlan) is made ready once, with the transforms of its rules and the detectors
+// of their content ([Masks]), and reused with the verdict. The protocol executes it. [Session.Masked] records
+// what was done, in counts; [Session.Conceal] keeps what somebody excepted saw, sealed under a key of the
+// session's own. A plan that cannot be executed makes the verdict a denial.
+//
 // # State
 //
 // [State] follows what changes the meaning of SQL text, from what the enforcer says of each
