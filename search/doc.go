@@ -6,7 +6,7 @@
 //	 |                         |-- documents + position, one batch ---->|
 //	 | FRAMES ---------------->| wait until FACTS is at its head        |
 //	 |                         |-- documents + position, one batch ---->|
-//	reader                  Service.Search                              |
+//	reader                  Service.Search, Suggest                     |
 //	 | who:alice "drop table"->| parse, Authorizer.Allowed              |
 //	 |                         |-- query AND allowed targets ---------->|
 //	 |<-- hits, total, cursor -|                                        |
@@ -41,6 +41,15 @@
 //
 // An index that is damaged, of another format, or of another log is emptied and filled again. A
 // message that cannot be decoded is reported, counted (Status.Skipped) and passed over.
+//
+// # Answers
+//
+// Queries are not evaluated document by document. The index keeps, for every term, a bitmap of the
+// documents that have it; and, or and not are operations on bitmaps, counts of facets and of bars are
+// sizes of intersections, and only a phrase looks into documents (for the positions of its words, in
+// those that have all of them). A document has a term for the day, hour, minute, second and 10 ms of
+// its time, so the newest hits are found by going down from the last day that has any, and only a few
+// thousand are ever sorted. So what a query costs hardly grows with what it matches.
 //
 // # Words
 //

@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/blevesearch/bleve/v2/document"
@@ -36,16 +37,14 @@ func (r *record) document() (*document.Document, error) {
 	d.add(fieldAny, anyTerm, keyword, 0)
 	d.add(fieldReader, r.Session.Target, keyword, 0)
 	d.add(fieldOrder, r.order(), keyword|index.DocValues, 0)
-	if err := d.time(r); err != nil {
-		return nil, err
-	}
+	d.time(r)
 	d.session(&r.Session)
 	d.about(&r.About)
 	d.texts(r)
 	return d.doc, nil
 }
 
-const keyword = index.IndexField | index.SkipFreqNorm
+const keyword index.FieldIndexingOptions = index.IndexField | index.SkipFreqNorm
 
 type fields struct{ doc *document.Document }
 
@@ -57,18 +56,19 @@ func (f fields) add(name, value string, o index.FieldIndexingOptions, at uint64)
 
 // keywords adds values in lower case.
 func (f fields) keywords(name query.Field, values ...string) {
+	o := keyword
+	if slices.Contains(facets, name) {
+		o |= index.DocValues
+	}
 	for i, v := range values {
-		f.add(string(name), strings.ToLower(v), keyword, uint64(i))
+		f.add(string(name), strings.ToLower(v), o, uint64(i))
 	}
 }
 
-func (f fields) time(r *record) error {
-	t, err := document.NewDateTimeFieldWithIndexingOptions(fieldTime, nil, r.at(), "", keyword)
-	if err != nil {
-		return fmt.Errorf("index time: %w", err)
+func (f fields) time(r *record) {
+	for i, u := range units {
+		f.add(fieldTime, u.term(r.Time), keyword, uint64(i))
 	}
-	f.doc.AddField(t)
-	return nil
 }
 
 func (f fields) session(s *session) {

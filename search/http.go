@@ -13,21 +13,25 @@ import (
 
 // answer is what GET /search says.
 type answer struct {
-	Hits   []Hit   `json:"hits"`
-	Total  uint64  `json:"total"`
-	Next   string  `json:"next"`
-	TookMS float64 `json:"took_ms"`
+	Hits      []Hit              `json:"hits"`
+	Total     uint64             `json:"total"`
+	Next      string             `json:"next"`
+	TookMS    float64            `json:"took_ms"`
+	Facets    map[string][]Count `json:"facets,omitempty"`
+	Histogram *Histogram         `json:"histogram,omitempty"`
 }
 
 // longestWait bounds how long a request may wait for the index.
 const longestWait = 10 * time.Second
 
-// Handler serves GET /search?q=&limit=&cursor=&order=&wait=. order is newest (the default) or
-// oldest; wait is how long to wait for what is on the log already to be searchable, 0 by default.
-// Who reads is the Authorizer's to know, from the request's context.
+// Handler serves GET /search?q=&limit=&cursor=&order=&wait=&counts= and
+// GET /search/suggest?field=&prefix=&limit=. order is newest (the default) or oldest; wait is how long
+// to wait for what is on the log already to be searchable, 0 by default; counts=true adds facets and
+// histogram. Who reads is the Authorizer's to know, from the request's context.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /search", s.serveSearch)
+	mux.HandleFunc("GET /search/suggest", s.serveSuggest)
 	return mux
 }
 
@@ -46,8 +50,36 @@ func (s *Service) serveSearch(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.c.Logger, err)
 		return
 	}
-	a := answer{Hits: res.Hits, Total: res.Total, Next: res.Next, TookMS: float64(res.Took.Microseconds()) / 1000}
+	a := answer{Hits: res.Hits, Total: res.Total, Next: res.Next, TookMS: float64(res.Took.Microseconds()) / 1000,
+		Facets: res.Facets, Histogram: res.Histogram}
 	s.write(w, http.StatusOK, "application/json", a)
+}
+
+func (s *Service) serveSuggest(w http.ResponseWriter, r *http.Request) {
+	v := r.URL.Query()
+	limit, err := readLimit(v.Get("limit"), suggestions, mostSuggested)
+	if err != nil {
+		problem.Write(w, r, s.c.Logger, err)
+		return
+	}
+	found, err := s.Suggest(r.Context(), v.Get("field"), v.Get("prefix"), limit)
+	if err != nil {
+		problem.Write(w, r, s.c.Logger, err)
+		return
+	}
+	s.write(w, http.StatusOK, "application/json", map[string]any{"values": found})
+}
+
+// readLimit reads how many are asked for.
+func readLimit(text string, otherwise, most int) (int, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, &schemas.Error{Code: schemas.CodeInvalid, Message: "limit must be between 1 and " + strconv.Itoa(most)}
+	}
+	return n, nil
 }
 
 // catchUp waits, as long as the request says, until what was written before it can be found.
@@ -75,12 +107,16 @@ func (s *Service) catchUp(r *http.Request) error {
 func readQuery(r *http.Request) (Query, error) {
 	v := r.URL.Query()
 	q := Query{Text: v.Get("q"), Cursor: v.Get("cursor")}
-	if l := v.Get("limit"); l != "" {
-		n, err := strconv.Atoi(l)
-		if err != nil || n < 1 || n > maxLimit {
-			return q, &schemas.Error{Code: schemas.CodeInvalid, Message: "limit must be between 1 and " + strconv.Itoa(maxLimit)}
-		}
-		q.Limit = n
+	var err error
+	if q.Limit, err = readLimit(v.Get("limit"), defaultLimit, maxLimit); err != nil {
+		return q, err
+	}
+	switch v.Get("counts") {
+	case "", "false":
+	case "true":
+		q.Counts = true
+	default:
+		return q, &schemas.Error{Code: schemas.CodeInvalid, Message: "counts must be true or false"}
 	}
 	switch v.Get("order") {
 	case "", "newest":

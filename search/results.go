@@ -9,10 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/blevesearch/bleve/v2"
-	blevesearch "github.com/blevesearch/bleve/v2/search"
-	blevequery "github.com/blevesearch/bleve/v2/search/query"
-
 	"sallyport/schemas"
 	"sallyport/search/internal/query"
 )
@@ -23,6 +19,7 @@ type Query struct {
 	Limit  int    // hits; 20 by default, 200 at most
 	Cursor string // Results.Next of the page before; empty: the first page
 	Oldest bool   // oldest first; newest first by default
+	Counts bool   // facets and histogram, too
 }
 
 const (
@@ -53,101 +50,103 @@ type Results struct {
 	Total uint64 // on all pages
 	Next  string // cursor of the next page; empty: there is none
 	Took  time.Duration
+
+	Facets    map[string][]Count // of all pages, by field; nil unless asked for
+	Histogram *Histogram         // of all pages; nil unless asked for, and when there are no hits
 }
 
 // Search answers a query for the reader whom ctx tells of. A query that cannot be understood is a
 // *schemas.Error that says where.
 func (s *Service) Search(ctx context.Context, q Query) (*Results, error) {
 	began := s.c.Now()
-	req, ws, err := s.request(ctx, q)
+	n, err := s.parse(q.Text)
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.run(ctx, req)
+	after, err := decodeCursor(q.Cursor)
 	if err != nil {
 		return nil, err
-	}
-	out := &Results{Total: res.Total, Hits: make([]Hit, 0, len(res.Hits))}
-	for i, m := range res.Hits {
-		if i == req.Size-1 {
-			out.Next = encodeCursor(res.Hits[i-1].Sort[0])
-			break
-		}
-		r, err := matched(m)
-		if err != nil {
-			return nil, err
-		}
-		out.Hits = append(out.Hits, r.hit(ws))
-	}
-	out.Took = s.c.Now().Sub(began)
-	return out, nil
-}
-
-func (s *Service) run(ctx context.Context, req *bleve.SearchRequest) (*bleve.SearchResult, error) {
-	s.live.RLock()
-	defer s.live.RUnlock()
-	if s.store == nil {
-		return nil, errClosed
-	}
-	res, err := s.store.bleve.SearchInContext(ctx, req)
-	if err != nil {
-		return nil, fmt.Errorf("search: %w", err)
-	}
-	return res, nil
-}
-
-// request asks for one hit more than the page holds, to know whether there is another page.
-func (s *Service) request(ctx context.Context, q Query) (*bleve.SearchRequest, []wanted, error) {
-	matching, ws, err := s.matching(q.Text)
-	if err != nil {
-		return nil, nil, err
 	}
 	targets, all, err := s.c.Authorizer.Allowed(ctx, Permission)
 	if err != nil {
-		return nil, nil, fmt.Errorf("authorise search: %w", err)
+		return nil, fmt.Errorf("authorise search: %w", err)
 	}
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
-	req := bleve.NewSearchRequestOptions(readable(matching, targets, all), min(q.Limit, maxLimit)+1, 0, false)
-	req.Fields = []string{fieldStored}
-	req.Score = "none"
-	req.SortByCustom(blevesearch.SortOrder{&blevesearch.SortField{
-		Field: fieldOrder, Desc: !q.Oldest, Type: blevesearch.SortFieldAsString,
-	}})
-	if q.Cursor != "" {
-		after, err := decodeCursor(q.Cursor)
+	out := &Results{}
+	err = s.look(func(v *view) error {
+		e := &evaluator{view: v, now: began}
+		readable, err := v.readable(targets, all)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		req.SetSearchAfter([]string{after})
-	}
-	return req, ws, nil
+		found, err := e.matching(ctx, n, readable)
+		if err != nil {
+			return err
+		}
+		// One more than the page holds tells whether there is another page.
+		p := &page{view: v, oldest: q.Oldest, after: after, size: min(q.Limit, maxLimit) + 1}
+		if err := p.of(found); err != nil {
+			return err
+		}
+		out.Total = found.count()
+		if err := out.hits(p, e.wanted); err != nil || !q.Counts {
+			return err
+		}
+		if out.Facets, err = v.facets(found); err != nil {
+			return err
+		}
+		out.Histogram, err = v.histogram(found)
+		return err
+	})
+	out.Took = s.c.Now().Sub(began)
+	return out, err
 }
 
-func (s *Service) matching(text string) (blevequery.Query, []wanted, error) {
-	now := s.c.Now()
-	n, err := query.Parse(text, now)
+// hits makes what is shown of a page.
+func (out *Results) hits(p *page, ws []wanted) error {
+	if len(p.found) == p.size {
+		p.found = p.found[:p.size-1]
+		out.Next = encodeCursor(p.found[len(p.found)-1].order)
+	}
+	out.Hits = make([]Hit, 0, len(p.found))
+	for _, d := range p.found {
+		r, err := p.view.record(d.segment, d.number)
+		if err != nil {
+			return err
+		}
+		out.Hits = append(out.Hits, r.hit(ws))
+	}
+	return nil
+}
+
+// look has f look at the index as it is now.
+func (s *Service) look(f func(*view) error) error {
+	s.live.RLock()
+	defer s.live.RUnlock()
+	if s.store == nil {
+		return errClosed
+	}
+	v, err := s.store.view()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f(v), v.close()); err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) parse(text string) (query.Node, error) {
+	n, err := query.Parse(text, s.c.Now())
 	if wrong, ok := errors.AsType[*query.SyntaxError](err); ok {
-		return nil, nil, &schemas.Error{
+		return nil, &schemas.Error{
 			Code: schemas.CodeInvalid, Message: "the query is wrong " + wrong.Error(),
 			Hint: `for example: who:alice target:orders kind:DROP "customers" verdict:held after:2026-11-01`,
 		}
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	c := &compiler{now: now}
-	q, err := c.compile(n)
-	return q, c.wanted, err
-}
-
-func matched(m *blevesearch.DocumentMatch) (*record, error) {
-	b, ok := m.Fields[fieldStored].(string)
-	if !ok {
-		return nil, fmt.Errorf("document %s has no record", m.ID)
-	}
-	return decodeRecord([]byte(b))
+	return n, err
 }
 
 func (r *record) hit(ws []wanted) Hit {
@@ -171,6 +170,9 @@ func (r *record) hit(ws []wanted) Hit {
 func encodeCursor(order string) string { return base64.RawURLEncoding.EncodeToString([]byte(order)) }
 
 func decodeCursor(c string) (string, error) {
+	if c == "" {
+		return "", nil
+	}
 	b, err := base64.RawURLEncoding.DecodeString(c)
 	if err != nil || len(b) > 128 || strings.Count(string(b), "/") != 3 {
 		return "", &schemas.Error{Code: schemas.CodeInvalid, Message: "the cursor is not one that a search has given"}

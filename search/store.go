@@ -13,7 +13,7 @@ import (
 )
 
 // format names what the documents look like. An index of another format is built anew.
-const format = "1"
+const format = "2"
 
 var keyFormat, keyPosition = []byte("format"), []byte("position")
 

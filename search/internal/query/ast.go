@@ -48,6 +48,16 @@ var fields = []Field{
 	Column, Program, Path, Verdict, Policy, Error, In, After, Before,
 }
 
+// Known returns the field of a name.
+func Known(name string) (Field, bool) {
+	for _, f := range fields {
+		if strings.EqualFold(string(f), name) {
+			return f, true
+		}
+	}
+	return Text, false
+}
+
 // Node is And, Or, Not or Term.
 type Node interface {
 	// String prints the node so that it parses to the same node.

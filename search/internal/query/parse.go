@@ -219,11 +219,11 @@ func (p *parser) known(name string) (Field, error) {
 	if p.field != Text {
 		return "", p.fail("inside %s:( ) there can be no other field; put the value in quotes", p.field)
 	}
+	if f, ok := Known(name); ok {
+		return f, nil
+	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
-		if strings.EqualFold(string(f), name) {
-			return f, nil
-		}
 		names[i] = string(f)
 	}
 	return "", p.fail("there is no field %q; fields are %s. To search for the text, put it in quotes", name, strings.Join(names, ", "))
