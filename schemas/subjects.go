@@ -48,6 +48,7 @@ const (
 	AreaIdentity Area = "identity" // tokens
 	AreaSignIn   Area = "signin"
 	AreaSession  Area = "session" // what others say about a session: kills, views
+	AreaSearch   Area = "search"  // what people keep of their own: saved searches, by principal
 	AreaRun      Area = "run"
 	AreaApproval Area = "approval"
 	AreaGrant    Area = "grant" // access for a time

@@ -61,6 +61,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	behind.HandleFunc("POST /api/v1/identity/authorize", a.authorize)
 	behind.HandleFunc("GET /api/v1/identity/device/{code}", a.seeDevice)
 	behind.HandleFunc("POST /api/v1/identity/device/{code}", a.decideDevice)
+	a.mountConsole(behind)
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /api/v1/resources/{kind}":           a.listResources,
 		"GET /api/v1/resources/{kind}/{name}":    a.getResource,

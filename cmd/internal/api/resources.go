@@ -53,6 +53,17 @@ func (a *API) getResource(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, a.logger, err)
 		return
 	}
+	if r.URL.Query().Get("format") == "yaml" {
+		text, err := resources.MarshalYAML(res)
+		if err != nil {
+			problem.Write(w, r, a.logger, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(text) // the client is gone when this fails
+		return
+	}
 	document, err := resources.MarshalCanonical(res)
 	if err != nil {
 		problem.Write(w, r, a.logger, err)
@@ -82,7 +93,8 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// apply takes YAML documents, checks all of them, and then applies each that differs.
+// apply takes YAML documents, checks all of them, and then applies each that differs. With
+// ?dry_run=true nothing is applied, and the answer says what would be.
 func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 	data, err := body(w, r)
 	if err != nil {
@@ -93,7 +105,16 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 	if name == "" {
 		name = "request"
 	}
-	changes, err := a.applier.Apply(r.Context(), Who(r.Context()).Principal.Name, name, data)
+	do := a.applier.Apply
+	switch dry := r.URL.Query().Get("dry_run"); dry {
+	case "", "false":
+	case "true":
+		do = a.applier.Plan
+	default:
+		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeInvalid, Message: "dry_run must be true or false"})
+		return
+	}
+	changes, err := do(r.Context(), Who(r.Context()).Principal.Name, name, data)
 	if err != nil {
 		problem.Write(w, r, a.logger, err)
 		return

@@ -51,12 +51,13 @@ type Main struct {
 	judging   chan struct{}           // closed once this process's enforcer answers
 	ready     chan struct{}
 	serving   atomic.Bool
+	began     time.Time
 }
 
 // New returns a Main that does nothing yet.
 func New(c Config) *Main {
 	return &Main{
-		config: c.Config, services: c.Services, version: c.Version, logger: c.Logger,
+		config: c.Config, services: c.Services, version: c.Version, logger: c.Logger, began: time.Now(),
 		listeners: make(map[string]net.Listener), judging: make(chan struct{}), ready: make(chan struct{}),
 	}
 }

@@ -19,3 +19,17 @@ func Everything() Services {
 func Only(name string) Services {
 	return Services{Gateway: name == "gateway", Enforcer: name == "enforcer", Approvals: name == "approvals", Replay: name == "replay", Search: name == "search"}
 }
+
+// names are the services that run here.
+func (s Services) names() []string {
+	out := []string{}
+	for _, one := range []struct {
+		name string
+		runs bool
+	}{{"gateway", s.Gateway}, {"enforcer", s.Enforcer}, {"approvals", s.Approvals}, {"replay", s.Replay}, {"search", s.Search}} {
+		if one.runs {
+			out = append(out, one.name)
+		}
+	}
+	return out
+}

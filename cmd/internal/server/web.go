@@ -77,6 +77,7 @@ func (m *Main) mount(mux *http.ServeMux) {
 		m.approvals.Mount(mux)
 		m.mountNotify(mux)
 	}
+	m.mountHealth(mux)
 }
 
 // mount adds what the read side answers.
@@ -86,6 +87,7 @@ func (r *readSide) mount(mux *http.ServeMux) {
 	}
 	if r.search != nil {
 		mux.Handle("GET /api/v1/search", http.StripPrefix("/api/v1", r.search.Handler()))
+		mux.Handle("GET /api/v1/search/suggest", http.StripPrefix("/api/v1", r.search.Handler()))
 	}
 }
 
