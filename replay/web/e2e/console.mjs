@@ -17,6 +17,7 @@ try {
   const page = await newPage()
   await signIn(page)
   await inbox(page)
+  await search(page)
   await looks(await page.context().cookies())
   assert.deepEqual(faults, [], 'pages must log no error and talk to no other host')
   tell({ done: true })
@@ -83,11 +84,67 @@ async function inbox(page) {
   })
 }
 
+async function search(page) {
+  const box = page.getByRole('combobox', { name: 'Search all sessions' })
+  await step('fields and values are completed by keyboard', async () => {
+    await page.goto('/search')
+    await page.keyboard.press('/')
+    await page.keyboard.type('customers wh')
+    await page.getByRole('option', { name: /^who:/ }).waitFor()
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('al')
+    await page.getByRole('option', { name: /^alice@example\.com/ }).waitFor()
+    await shot(page, 'completion')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => url.searchParams.get('q') === 'customers who:alice@example.com')
+    assert.equal(await page.getByRole('listbox').count(), 0)
+  })
+  await step('facets narrow the search, and the address says how', async () => {
+    await page.getByTestId('hits').waitFor()
+    await page.getByTestId('facets').getByRole('link', { name: /^denied/ }).click()
+    await page.waitForURL((url) => url.searchParams.get('q') === 'customers who:alice@example.com verdict:denied')
+    await page.getByRole('status').filter({ hasText: /^1 hit / }).waitFor()
+    assert.match(await page.getByTestId('hits').textContent(), /DELETE FROM customers/)
+    assert.equal(await box.inputValue(), 'customers who:alice@example.com verdict:denied')
+    await page.getByTestId('facets').getByRole('link', { name: 'Exclude denied' }).click({ force: true })
+    await page.waitForURL((url) => url.searchParams.get('q') === 'customers who:alice@example.com -verdict:denied')
+    await page.getByTestId('hits').filter({ hasNotText: 'DELETE FROM' }).waitFor()
+  })
+  await step('a bar limits the time, and the order turns round', async () => {
+    await page.goto('/search?q=customers')
+    const bar = page.getByTestId('histogram').locator('a').first()
+    await bar.waitFor()
+    await bar.click({ force: true })
+    await page.waitForURL(/after%3A.*before%3A/)
+    await page.getByTestId('hits').waitFor()
+    await page.getByRole('link', { name: 'Oldest first' }).click()
+    await page.waitForURL(/order=oldest/)
+    await page.getByTestId('hits').waitFor()
+  })
+  await step('a search is kept under a name, found again and forgotten', async () => {
+    await page.goto('/search?q=' + encodeURIComponent('kind:UPDATE customers'))
+    await page.getByRole('button', { name: 'Save this search…' }).click()
+    await page.getByLabel('Name of the search').fill('updates of customers')
+    await page.keyboard.press('Enter')
+    const link = page.getByTestId('saved').getByRole('link', { name: 'updates of customers' })
+    await link.waitFor()
+    await page.goto('/search')
+    await link.click()
+    await page.waitForURL((url) => url.searchParams.get('q') === 'kind:UPDATE customers')
+    await page.getByRole('button', { name: 'Forget updates of customers' }).click()
+    await link.waitFor({ state: 'detached' })
+  })
+}
+
 // looks takes every page in both themes and both widths, and has axe look as well.
 async function looks(cookies) {
   const places = [
     ['approvals', '/approvals?status=all', '[data-testid=requests]'],
     ['request', null, '[data-testid=request]'],
+    ['search', '/search?q=customers', '[data-testid=hits]'],
+    ['search-help', '/search', '.help'],
   ]
   for (const theme of ['light', 'dark']) {
     for (const width of [1280, 360]) {

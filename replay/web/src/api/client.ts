@@ -1,4 +1,7 @@
-import type { Approval, ApprovalPage, EntryPage, HitPage, Me, ProblemDocument, Session, SessionPage } from './types'
+import type {
+  Approval, ApprovalPage, AuditPage, Change, Count, EntryPage, Health, HitPage, Me, ProblemDocument,
+  RebuildReport, Resource, Revision, SavedSearch, Session, SessionPage,
+} from './types'
 
 const base = '/api/v1'
 
@@ -30,9 +33,10 @@ export function asProblem(err: unknown): Problem {
 
 export const aborted = (err: unknown) => err instanceof DOMException && err.name === 'AbortError'
 
-export async function request(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+// request sends JSON, or a string as YAML.
+export async function request(method: string, path: string, body?: object | string, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
-  if (body) headers['Content-Type'] = 'application/json'
+  if (body !== undefined) headers['Content-Type'] = typeof body === 'string' ? 'application/yaml' : 'application/json'
   // The cookie alone proves nothing about who made the request; this header a foreign page cannot set.
   if (method !== 'GET') headers['X-Sallyport'] = '1'
   let response: Response
@@ -41,7 +45,7 @@ export async function request(method: string, path: string, body?: object, signa
       method,
       headers,
       credentials: 'same-origin',
-      body: body ? JSON.stringify(body) : null,
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
       signal: signal ?? null,
     })
   } catch (err) {
@@ -115,8 +119,42 @@ export const session = (id: string, signal?: AbortSignal) => get<Session>(at(id)
 export const entries = (id: string, from: number, limit: number, signal?: AbortSignal) =>
   get<EntryPage>(at(id) + '/entries' + query({ from, limit }), signal)
 
-export const search = (q: string, cursor: string, signal?: AbortSignal) =>
-  get<HitPage>('/search' + query({ q, cursor, limit: 20 }), signal)
+export const search = (q: string, cursor: string, order: string, signal?: AbortSignal) =>
+  get<HitPage>('/search' + query({ q, cursor, order, limit: 20, counts: cursor ? undefined : 'true' }), signal)
+
+export const suggest = async (field: string, prefix: string, signal?: AbortSignal) =>
+  (await get<{ values: Count[] | null }>('/search/suggest' + query({ field, prefix }), signal)).values ?? []
+
+export const savedSearches = async () => (await get<{ searches: SavedSearch[] | null }>('/searches')).searches ?? []
+export const saveSearch = (name: string, q: string) => request('PUT', '/searches/' + encodeURIComponent(name), { query: q })
+export const forgetSearch = (name: string) => request('DELETE', '/searches/' + encodeURIComponent(name))
+
+const resource = (kind: string, name: string) => `/resources/${encodeURIComponent(kind)}/${encodeURIComponent(name)}`
+
+export const resources = async (kind: string, signal?: AbortSignal) =>
+  (await get<{ resources: Resource[] | null }>('/resources/' + encodeURIComponent(kind), signal)).resources ?? []
+
+export const resourceYaml = async (kind: string, name: string) => (await request('GET', resource(kind, name) + '?format=yaml')).text()
+
+export const history = async (kind: string, name: string) =>
+  (await get<{ revisions: Revision[] | null }>(resource(kind, name) + '/history')).revisions ?? []
+
+export async function apply(yaml: string, dry: boolean, signal?: AbortSignal): Promise<Change[]> {
+  const response = await request('POST', '/apply' + query({ dry_run: dry ? 'true' : undefined }), yaml, signal)
+  return ((await response.json()) as { changes: Change[] | null }).changes ?? []
+}
+
+export const remove = (kind: string, name: string) => request('DELETE', resource(kind, name))
+
+export const audit = (filter: { area: string; by: string }, before: number, signal?: AbortSignal) =>
+  get<AuditPage>('/audit' + query({ ...filter, before: before || undefined }), signal)
+
+export const health = (signal?: AbortSignal) => get<Health>('/health', signal)
+
+export async function rebuild(projection: string): Promise<RebuildReport[]> {
+  const response = await request('POST', '/rebuild' + query({ projection }))
+  return ((await response.json()) as { projections: RebuildReport[] | null }).projections ?? []
+}
 
 export const kill = (id: string, reason: string) => request('POST', at(id) + '/kill', { reason })
 

@@ -63,6 +63,65 @@ export interface ApprovalPage {
   more: boolean
 }
 
+export interface Resource {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; labels?: Record<string, string> }
+  spec: Record<string, unknown>
+}
+
+export interface Revision {
+  sequence: number
+  at: string
+  by: string
+  change: 'created' | 'changed' | 'deleted'
+  yaml: string
+}
+
+export interface Change {
+  kind: string
+  name: string
+  change: 'created' | 'changed' | 'unchanged'
+  before?: string
+  after?: string
+}
+
+export interface AuditEntry {
+  sequence: number
+  at: string
+  by: string
+  area: string
+  what: string
+  facts: Record<string, string>
+}
+
+export interface AuditPage {
+  entries: AuditEntry[] | null
+  next: number
+}
+
+export interface Health {
+  version: string
+  started: string
+  ready: boolean
+  services: string[]
+  gateways: string[]
+  streams: { name: string; messages: number; bytes: number; first: number; last: number; oldest: string | null; newest: string | null; replicas: number }[]
+  projections: { name: string; stream: string; position: number; head: number; lag: number }[]
+  storage: { name: string; bytes: number }[]
+  disk: { total: number; free: number } | null
+  memory: number
+  problems: string[]
+}
+
+export interface RebuildReport {
+  projection: string
+  entries: number
+  equal: boolean
+  differences: string[] | null
+  appended: number
+}
+
 export interface Session {
   id: string
   principal: string
@@ -120,6 +179,24 @@ export interface HitPage {
   total: number
   next: string
   took_ms: number
+  facets?: Record<string, Count[]>
+  histogram?: Histogram
+}
+
+export interface Count {
+  value: string
+  count: number
+}
+
+export interface Histogram {
+  from: string
+  seconds: number // of each bar
+  counts: number[]
+}
+
+export interface SavedSearch {
+  name: string
+  query: string
 }
 
 export interface Failure {

@@ -12,4 +12,7 @@ export const places: Place[] = [
   { name: 'Sessions', href: '/', pages: ['sessions', 'session'] },
   { name: 'Search', href: '/search', pages: ['search'] },
   { name: 'Approvals', href: '/approvals', pages: ['approvals'] },
+  { name: 'Rules', href: '/resources/target', pages: ['resources'], admin: true },
+  { name: 'Audit', href: '/audit', pages: ['audit'], admin: true },
+  { name: 'Health', href: '/health', pages: ['health'], admin: true },
 ]

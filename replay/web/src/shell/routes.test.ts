@@ -14,6 +14,12 @@ test.each([
   ['/approvals', { page: 'approvals', id: '' }],
   ['/approvals/a-1', { page: 'approvals', id: 'a-1' }],
   ['/approvals/a/b', { page: 'unknown' }],
+  ['/resources/policy', { page: 'resources', kind: 'policy', name: '' }],
+  ['/resources/policy/a%2Fb', { page: 'resources', kind: 'policy', name: 'a/b' }],
+  ['/resources/policy/', { page: 'unknown' }],
+  ['/resources/nothing', { page: 'unknown' }],
+  ['/audit', { page: 'audit' }],
+  ['/health', { page: 'health' }],
 ])('route of %s', (path, want) => expect(routeOf(path)).toEqual(want))
 
 test.each([

@@ -3,16 +3,27 @@ export type Route =
   | { page: 'search' }
   | { page: 'session'; id: string }
   | { page: 'approvals'; id: string } // empty: the list alone
+  | { page: 'resources'; kind: string; name: string } // no name: the list alone
+  | { page: 'audit' }
+  | { page: 'health' }
   | { page: 'signin' }
   | { page: 'terminal'; device: boolean }
   | { page: 'unknown' }
+
+// kinds of resources, as they stand in paths.
+export const kinds = ['target', 'role', 'policy', 'mask']
 
 export function routeOf(pathname: string): Route {
   if (pathname === '/') return { page: 'sessions' }
   if (pathname === '/search') return { page: 'search' }
   if (pathname === '/signin') return { page: 'signin' }
   if (pathname === '/login' || pathname === '/device') return { page: 'terminal', device: pathname === '/device' }
+  if (pathname === '/audit') return { page: 'audit' }
+  if (pathname === '/health') return { page: 'health' }
   const [, place, name, ...more] = pathname.split('/')
+  if (place === 'resources' && name && kinds.includes(name) && more.length < 2 && more[0] !== '') {
+    return { page: 'resources', kind: name, name: decode(more[0] ?? '') }
+  }
   if (more.length > 0 || name === '') return { page: 'unknown' }
   if (place === 'sessions' && name) return { page: 'session', id: decode(name) }
   if (place === 'approvals') return { page: 'approvals', id: decode(name ?? '') }
