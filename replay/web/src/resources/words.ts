@@ -41,8 +41,8 @@ export function summary(r: Resource): string {
 
 // starts are what a new resource begins with.
 export const starts: Record<string, string> = {
-  target: 'apiVersion: sallyport/v1\nkind: Target\nmetadata:\n  name: NAME\n  labels: {env: prod}\nspec:\n  protocol: postgres\n  address: 10.0.0.5:5432\n  credential:\n    username: app\n    password: {env: NAME_PASSWORD}\n  postgres: {database: NAME}\n',
-  role: 'apiVersion: sallyport/v1\nkind: Role\nmetadata:\n  name: NAME\nspec:\n  members: {groups: [eng]}\n  targets: {labels: {env: prod}}\n  can: [connect]\n',
-  policy: 'apiVersion: sallyport/v1\nkind: Policy\nmetadata:\n  name: NAME\nspec:\n  targets: {labels: {env: prod}}\n  when: command.sql.kinds.exists(k, k in ["DROP", "TRUNCATE"])\n  verdict: hold\n  approval: {any: [{groups: [dba], count: 1}], expires: 15m}\n  message: destructive SQL needs a DBA\n',
-  mask: 'apiVersion: sallyport/v1\nkind: Mask\nmetadata:\n  name: NAME\nspec:\n  targets: {labels: {env: prod}}\n  columns: ["*.email"]\n  with: redact\n  except: {groups: [privacy]}\n',
+  target: 'apiVersion: sallyport/v1\nkind: Target\nmetadata:\n  name: new-target\n  labels: {env: prod}\nspec:\n  protocol: postgres\n  address: 10.0.0.5:5432\n  credential:\n    username: app\n    password: {env: ORDERS_PASSWORD}\n  postgres: {database: orders}\n',
+  role: 'apiVersion: sallyport/v1\nkind: Role\nmetadata:\n  name: new-role\nspec:\n  members: {groups: [eng]}\n  targets: {labels: {env: prod}}\n  can: [connect]\n',
+  policy: 'apiVersion: sallyport/v1\nkind: Policy\nmetadata:\n  name: new-policy\nspec:\n  targets: {labels: {env: prod}}\n  when: command.sql.kinds.exists(k, k in ["DROP", "TRUNCATE"])\n  verdict: hold\n  approval: {any: [{groups: [dba], count: 1}], expires: 15m}\n  message: destructive SQL needs a DBA\n',
+  mask: 'apiVersion: sallyport/v1\nkind: Mask\nmetadata:\n  name: new-mask\nspec:\n  targets: {labels: {env: prod}}\n  columns: ["*.email"]\n  with: redact\n  except: {groups: [privacy]}\n',
 }
