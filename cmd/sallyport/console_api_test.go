@@ -169,6 +169,31 @@ func TestConsole(t *testing.T) {
 		}
 	})
 
+	t.Run("openapi", func(t *testing.T) {
+		var document struct {
+			OpenAPI string                    `json:"openapi"`
+			Paths   map[string]map[string]any `json:"paths"`
+		}
+		if err := g.do(alice, "GET", "/openapi.json", nil, nil, &document); err != nil {
+			t.Fatal(err)
+		}
+		if document.OpenAPI != "3.1.0" || len(document.Paths) < 40 {
+			t.Errorf("%s, %d paths", document.OpenAPI, len(document.Paths))
+		}
+		// Everything that it names is there: no read of it leads nowhere.
+		for path, item := range document.Paths {
+			path, ok := strings.CutPrefix(path, "/api/v1")
+			if item["get"] == nil || !ok || path == "/verify" || path == "/events" {
+				continue
+			}
+			var p *client.Problem
+			at := strings.NewReplacer("{", "", "}", "").Replace(path)
+			if err := g.do(bob, "GET", at, nil, nil, nil); errors.As(err, &p) && strings.Contains(p.Detail, "there is nothing at") {
+				t.Errorf("GET %s: %v", at, err)
+			}
+		}
+	})
+
 	for _, path := range []string{"/audit", "/health", "/resources/policy/no-destructive-sql/history"} {
 		var p *client.Problem
 		if err := g.do(alice, "GET", path, nil, nil, nil); !errors.As(err, &p) || p.Status != http.StatusForbidden {

@@ -2,19 +2,18 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestPagesAreCurrent(t *testing.T) {
-	for name, page := range pages() {
+	for name, page := range pages("../../..") {
 		want, err := page()
 		if err != nil {
 			t.Fatal(err)
 		}
-		have, err := os.ReadFile(filepath.Join("../../../deploy/docs", name))
+		have, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,6 @@
 // Command docs writes the reference pages from what they describe: the configuration's Go type and
-// the JSON Schemas of resources. `make docs` runs it; a test holds the pages against it.
+// the JSON Schemas of resources; and the OpenAPI document, from the routes in the code and the types
+// that they send. `make docs` runs it; a test holds the pages against it.
 package main
 
 import (
@@ -9,10 +10,10 @@ import (
 )
 
 func main() {
-	for name, page := range pages() {
+	for name, page := range pages(".") {
 		text, err := page()
 		if err == nil {
-			err = os.WriteFile(filepath.Join("deploy/docs", name), []byte(text), 0o644)
+			err = os.WriteFile(name, []byte(text), 0o644)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "docs:", err)
@@ -21,10 +22,11 @@ func main() {
 	}
 }
 
-// pages maps a page's file name to what writes it.
-func pages() map[string]func() (string, error) {
+// pages maps the path of a page, in the tree at root, to what writes it.
+func pages(root string) map[string]func() (string, error) {
 	return map[string]func() (string, error){
-		"configuration.md": configuration,
-		"resources.md":     resourcesPage,
+		filepath.Join(root, "deploy/docs/configuration.md"):     configuration,
+		filepath.Join(root, "deploy/docs/resources.md"):         resourcesPage,
+		filepath.Join(root, "cmd/internal/server/openapi.json"): func() (string, error) { return openAPI(root) },
 	}
 }

@@ -72,6 +72,7 @@ const scarce = 10 // percent
 
 func (m *Main) mountHealth(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/health", m.serveHealth)
+	mux.HandleFunc("GET /api/v1/openapi.json", serveOpenAPI)
 }
 
 func (m *Main) serveHealth(w http.ResponseWriter, r *http.Request) {
