@@ -1,5 +1,5 @@
 import type {
-  Approval, ApprovalPage, AuditPage, Change, Count, EntryPage, Health, HitPage, Me, ProblemDocument,
+  AccessPage, Approval, ApprovalPage, AuditPage, Change, Count, EntryPage, Health, HitPage, Me, ProblemDocument,
   RebuildReport, Resource, Revision, SavedSearch, Session, SessionPage,
 } from './types'
 
@@ -167,6 +167,14 @@ export async function review(id: string, decision: 'approve' | 'deny', reason: s
   const response = await request('POST', '/approvals/' + encodeURIComponent(id) + '/reviews', { decision, reason })
   return (await response.json()) as Approval
 }
+
+export const access = (status: string, signal?: AbortSignal) => get<AccessPage>('/access' + query({ status }), signal)
+
+export async function askAccess(target: string, length: string, reason: string): Promise<Approval> {
+  return (await (await request('POST', '/access', { target, for: length, reason })).json()) as Approval
+}
+
+export const revokeAccess = (id: string, reason: string) => request('POST', `/access/${encodeURIComponent(id)}/revoke`, { reason })
 
 export const exportLink = (id: string, format: string) => base + at(id) + '/export' + query({ format })
 

@@ -15,7 +15,10 @@ export interface Approval {
   groups?: string[] | null
   run: string
   run_agent: string
+  run_prompt?: string
   starter: string
+  why?: string // as whoever asks says
+  grant?: AskedAccess | null // access for a time is asked for, and no command
   target: string
   protocol: string
   database: string
@@ -31,8 +34,12 @@ export interface Approval {
   reasons?: { policy: string; message: string }[] | null
   need?: ApprovalRule[] | null
   missing?: string[] | null
-  reviews?: { by: string; decision: string; reason: string; at: string }[] | null
+  reviews?: ApprovalReview[] | null
   similar: { approved: number; denied: number }
+  past?: PastRequest[] | null
+  step_up?: boolean // approving needs a passkey
+  glass?: ApprovalReview | null // who asked went on without consent
+  after?: ApprovalReview | null // what somebody said of that afterwards
   requested: string
   expires: string
   decided: string | null
@@ -43,19 +50,80 @@ export interface Approval {
   why_not: string
 }
 
+export interface ApprovalReview {
+  by: string
+  decision: string
+  reason: string
+  at: string
+}
+
+export interface AskedAccess {
+  role: string
+  from: string | null // null: when it is approved
+  until: string | null // null: length after from
+  length: number // seconds
+}
+
+export interface PastRequest {
+  id: string
+  principal: string
+  status: Approval['status']
+  by?: string[] | null
+  reason: string
+  same: boolean
+  requested: string
+}
+
+export interface ApprovalStep {
+  any?: Reviewers[] | null
+  all?: Reviewers[] | null
+  escalate?: Reviewers[] | null
+  open: boolean
+  until: string | null
+  escalated: boolean
+  satisfied: boolean
+}
+
+export interface Grant {
+  id: string
+  principal: string
+  principal_kind: string
+  run: string
+  target: string
+  role: string
+  status: 'coming' | 'active' | 'ended' | 'revoked'
+  from: string
+  until: string
+  by?: string[] | null
+  reason: string
+  revoked: string | null
+  revoked_by: string
+  revoked_reason: string
+  may_revoke: boolean
+}
+
+export interface AccessPage {
+  grants: Grant[] | null
+  requests: Approval[] | null
+}
+
 export interface ApprovalRule {
   policy: string
   message: string
   any?: Reviewers[] | null
   all?: Reviewers[] | null
+  steps?: ApprovalStep[] | null // instead of any and all: each, in order
   reason_required: boolean
+  break_glass?: string[] | null
   automatic: boolean
   satisfied: boolean
 }
 
 export interface Reviewers {
   groups?: string[] | null
+  agents?: string[] | null
   count: number
+  hours?: string // when they count
 }
 
 export interface ApprovalPage {

@@ -12,4 +12,14 @@ test.each<[Partial<ApprovalRule>, string]>([
   [{ all: [{ groups: ['dba'], count: 1 }, { groups: ['security'], count: 1 }], reason_required: true }, '1 person of dba and 1 person of security, with a reason'],
   [{ automatic: true }, 'The policy itself consents.'],
   [{}, 'a reviewer'],
+  [
+    {
+      steps: [
+        { any: [{ groups: ['dba'], count: 1 }], open: false, until: null, escalated: false, satisfied: true },
+        { any: [{ groups: ['lead'], count: 1 }], escalate: [{ groups: ['cto'], count: 1 }], open: true, until: null, escalated: true, satisfied: false },
+      ],
+    },
+    '1 person of dba (done); then 1 person of lead, or by now 1 person of cto (now)',
+  ],
+  [{ any: [{ groups: ['dba'], count: 1, hours: 'Mon-Fri 09:00-17:00' }] }, '1 person of dba (Mon-Fri 09:00-17:00)'],
 ])('what a rule asks for', (fields, want) => expect(asksFor(rule(fields))).toBe(want))

@@ -1,5 +1,6 @@
 // What a request is and needs, in words.
-import type { Approval, ApprovalRule, Reviewers } from '../api/types'
+import type { Approval, ApprovalRule, ApprovalStep, AskedAccess, Reviewers } from '../api/types'
+import { absolute, duration } from '../shell/format'
 
 export const statuses: [string, string][] = [
   ['pending', 'Waiting'],
@@ -27,18 +28,38 @@ export function onBehalf(a: Approval): string {
 }
 
 function people(r: Reviewers): string {
-  const groups = (r.groups ?? []).join(' or ')
-  return `${r.count} ${r.count === 1 ? 'person' : 'people'}${groups ? ` of ${groups}` : ''}`
+  const of = [...(r.groups ?? []), ...(r.agents ?? []).map((a) => 'agent ' + a)].join(' or ')
+  return `${r.count} ${r.count === 1 ? 'person' : 'people'}${of ? ` of ${of}` : ''}${r.hours ? ` (${r.hours})` : ''}`
+}
+
+function these(any: Reviewers[] | null | undefined, all: Reviewers[] | null | undefined): string {
+  const parts: string[] = []
+  if (all?.length) parts.push(all.map(people).join(' and '))
+  if (any?.length) parts.push(any.map(people).join(', or '))
+  return parts.join(', and ') || 'a reviewer'
 }
 
 // asksFor says what a rule needs.
 export function asksFor(rule: ApprovalRule): string {
   if (rule.automatic) return 'The policy itself consents.'
-  const parts: string[] = []
-  if (rule.all?.length) parts.push(rule.all.map(people).join(' and '))
-  if (rule.any?.length) parts.push(rule.any.map(people).join(', or '))
-  return (parts.join(', and ') || 'a reviewer') + (rule.reason_required ? ', with a reason' : '')
+  const who = rule.steps?.length ? rule.steps.map(stepWords).join('; then ') : these(rule.any, rule.all)
+  return who + (rule.reason_required ? ', with a reason' : '')
 }
+
+// stepWords says what one of several steps needs, and whose turn it is.
+export function stepWords(step: ApprovalStep): string {
+  const who = step.escalated && step.escalate?.length ? `${these(step.any, step.all)}, or by now ${these(step.escalate, null)}` : these(step.any, step.all)
+  return who + (step.satisfied ? ' (done)' : step.open ? ' (now)' : '')
+}
+
+// asked is what access for a time is asked for.
+export function asked(g: AskedAccess): string {
+  const until = g.until ? `until ${absolute(Date.parse(g.until))}` : `for ${duration(g.length * 1000)}`
+  return g.from ? `from ${absolute(Date.parse(g.from))} ${until}` : until
+}
+
+// title is what a request is about, in a line.
+export const title = (a: Approval) => (a.grant ? `Access to ${a.target} ${asked(a.grant)}` : a.text)
 
 // reasonNeeded tells whether a review must say why.
 export const reasonNeeded = (a: Approval) => (a.need ?? []).some((rule) => rule.reason_required)

@@ -12,6 +12,7 @@ export const places: Place[] = [
   { name: 'Sessions', href: '/', pages: ['sessions', 'session'] },
   { name: 'Search', href: '/search', pages: ['search'] },
   { name: 'Approvals', href: '/approvals', pages: ['approvals'] },
+  { name: 'Access', href: '/access', pages: ['access'] },
   { name: 'Rules', href: '/resources/target', pages: ['resources'], admin: true },
   { name: 'Audit', href: '/audit', pages: ['audit'], admin: true },
   { name: 'Health', href: '/health', pages: ['health'], admin: true },

@@ -4,6 +4,7 @@ export type Route =
   | { page: 'session'; id: string }
   | { page: 'approvals'; id: string } // empty: the list alone
   | { page: 'resources'; kind: string; name: string } // no name: the list alone
+  | { page: 'access' }
   | { page: 'audit' }
   | { page: 'health' }
   | { page: 'signin' }
@@ -18,6 +19,7 @@ export function routeOf(pathname: string): Route {
   if (pathname === '/search') return { page: 'search' }
   if (pathname === '/signin') return { page: 'signin' }
   if (pathname === '/login' || pathname === '/device') return { page: 'terminal', device: pathname === '/device' }
+  if (pathname === '/access') return { page: 'access' }
   if (pathname === '/audit') return { page: 'audit' }
   if (pathname === '/health') return { page: 'health' }
   const [, place, name, ...more] = pathname.split('/')
