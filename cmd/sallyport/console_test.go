@@ -12,6 +12,14 @@ spec:
   members: {groups: [admin]}
   targets: {names: ["*"]}
   can: [admin, replay]
+---
+apiVersion: sallyport/v1
+kind: Role
+metadata: {name: orders-on-request}
+spec:
+  members: {groups: [support]}
+  targets: {names: [orders]}
+  request: {approval: {any: [{groups: [dba]}]}}
 `
 
 // TestBrowserConsole drives a real Chromium through what a reviewer and an administrator do: decide
@@ -40,5 +48,6 @@ func TestBrowserConsole(t *testing.T) {
 			return map[string]string{}
 		},
 	}
-	b.play("console.mjs", "SALLYPORT_TOKEN="+bob)
+	carol := g.sallyport("token", "create", "--user", "carol@example.com", "--group", "support")
+	b.play("console.mjs", "SALLYPORT_TOKEN="+bob, "SALLYPORT_GUEST="+carol)
 }

@@ -2,6 +2,7 @@
 // the other end (driver.mjs has the protocol). Environment, beside what run.mjs takes:
 //
 //	SALLYPORT_TOKEN   of somebody who may review and administer
+//	SALLYPORT_GUEST   of somebody who may ask for access
 //
 // The driver also knows {"ask":"hold","text":"…"}: a client runs a text that waits for approval; and
 // {"ask":"outcome","text":"…","want":"…"}: that client has been told something.
@@ -18,6 +19,7 @@ try {
   await signIn(page)
   await inbox(page)
   await search(page)
+  await access(page)
   await rules(page)
   await audited(page)
   await health(page)
@@ -141,6 +143,44 @@ async function search(page) {
   })
 }
 
+async function access(page) {
+  const guest = await newPage()
+  await step('access is asked for', async () => {
+    await guest.goto('/signin?next=' + encodeURIComponent('/access?target=orders'))
+    await guest.fill('#token', env.SALLYPORT_GUEST)
+    await guest.keyboard.press('Enter')
+    await guest.getByLabel('Target').waitFor()
+    assert.equal(await guest.getByLabel('Target').inputValue(), 'orders')
+    await guest.getByRole('form', { name: 'Ask for access' }).locator('select').selectOption('2h')
+    await guest.getByRole('textbox', { name: 'Reason' }).fill('ticket 4711')
+    await guest.getByTestId('ask-access').click()
+    await guest.getByTestId('access-requests').getByText('carol@example.com').waitFor()
+  })
+  await step('somebody decides, and it holds', async () => {
+    await page.goto('/access')
+    await page.getByTestId('access-requests').locator('a', { hasText: 'carol@example.com' }).click()
+    await page.getByTestId('request').getByText('asks for access to').waitFor()
+    await page.getByTestId('request').getByText('ticket 4711').first().waitFor()
+    await shot(page, 'access-request')
+    await page.getByTestId('approve').click()
+    await page.waitForFunction(() => document.querySelector('[data-testid=request]')?.dataset.status !== 'pending')
+    const grant = guest.getByTestId('grants').locator('li', { hasText: 'carol@example.com' })
+    await grant.getByText('now', { exact: true }).waitFor()
+    assert.match(await grant.textContent(), /approved by bob@example\.com/)
+  })
+  await step('and is taken back', async () => {
+    await page.goto('/access')
+    await page.getByTestId('grants').getByRole('button', { name: 'Revoke…' }).click()
+    await shot(page, 'access-revoke')
+    await page.getByRole('dialog').getByLabel('Reason').fill('done early')
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await guest.getByText('No access for a time').waitFor()
+    await guest.getByLabel('Which').selectOption('all')
+    await guest.getByTestId('grants').getByText('revoked by bob@example.com').waitFor()
+  })
+  await guest.context().close()
+}
+
 async function rules(page) {
   await step('a policy is read, and a mistake is told where it is', async () => {
     await page.getByRole('link', { name: 'Rules' }).click()
@@ -233,6 +273,7 @@ async function looks(cookies) {
     ['request', null, '[data-testid=request]'],
     ['search', '/search?q=customers', '[data-testid=hits]'],
     ['search-help', '/search', '.help'],
+    ['access', '/access?status=all', '[data-testid=grants]'],
     ['rules', '/resources/target', '[data-testid=resources]'],
     ['rule', '/resources/policy/no-destructive-sql', '#yaml'],
     ['audit', '/audit', '[data-testid=audit]'],
