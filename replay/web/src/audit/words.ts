@@ -7,6 +7,7 @@ export const areas: [string, string][] = [
   ['identity', 'Tokens'],
   ['resource', 'Targets, roles, policies, masks'],
   ['approval', 'Approvals'],
+  ['grant', 'Access for a time'],
   ['session', 'What was done to sessions'],
   ['run', 'Runs of agents'],
   ['search', 'Saved searches'],
@@ -41,6 +42,9 @@ const known: Record<string, (e: AuditEntry) => Said> = {
   approval_decided: (e) => ({ text: `a request ${e.facts.decision ?? 'was decided'}`, tone: '', link: approval(e) }),
   approval_withdrawn: (e) => ({ text: 'withdrew a request', tone: '', link: approval(e) }),
   approval_used: (e) => ({ text: 'used an approval', tone: '', link: session(e) }),
+  grant_made: (e) => ({ text: `got access to ${e.facts.target ?? 'a target'} for a time`, tone: 'good', link: '/access?status=all' }),
+  grant_revoked: (e) => ({ text: `took back access to ${e.facts.target ?? 'a target'}`, tone: 'warn', link: '/access?status=all' }),
+  grant_ended: (e) => ({ text: `access to ${e.facts.target ?? 'a target'} ended`, tone: '', link: '/access?status=all' }),
   search_saved: (e) => ({ text: `saved the search ${e.facts.name ?? ''}`, tone: '', link: '' }),
   search_forgotten: (e) => ({ text: `forgot the search ${e.facts.name ?? ''}`, tone: '', link: '' }),
 }
