@@ -36,6 +36,8 @@ type Control struct {
 	//	*Control_SignIn
 	//	*Control_Viewed
 	//	*Control_Killed
+	//	*Control_SearchSaved
+	//	*Control_SearchForgotten
 	//	*Control_RunOpened
 	//	*Control_KeyAdded
 	//	*Control_KeyRemoved
@@ -176,6 +178,24 @@ func (x *Control) GetKilled() *Killed {
 	if x != nil {
 		if x, ok := x.Kind.(*Control_Killed); ok {
 			return x.Killed
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetSearchSaved() *SearchSaved {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_SearchSaved); ok {
+			return x.SearchSaved
+		}
+	}
+	return nil
+}
+
+func (x *Control) GetSearchForgotten() *SearchForgotten {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_SearchForgotten); ok {
+			return x.SearchForgotten
 		}
 	}
 	return nil
@@ -384,6 +404,14 @@ type Control_Killed struct {
 	Killed *Killed `protobuf:"bytes,16,opt,name=killed,proto3,oneof"`
 }
 
+type Control_SearchSaved struct {
+	SearchSaved *SearchSaved `protobuf:"bytes,80,opt,name=search_saved,json=searchSaved,proto3,oneof"`
+}
+
+type Control_SearchForgotten struct {
+	SearchForgotten *SearchForgotten `protobuf:"bytes,81,opt,name=search_forgotten,json=searchForgotten,proto3,oneof"`
+}
+
 type Control_RunOpened struct {
 	RunOpened *RunOpened `protobuf:"bytes,17,opt,name=run_opened,json=runOpened,proto3,oneof"`
 }
@@ -473,6 +501,10 @@ func (*Control_SignIn) isControl_Kind() {}
 func (*Control_Viewed) isControl_Kind() {}
 
 func (*Control_Killed) isControl_Kind() {}
+
+func (*Control_SearchSaved) isControl_Kind() {}
+
+func (*Control_SearchForgotten) isControl_Kind() {}
 
 func (*Control_RunOpened) isControl_Kind() {}
 
@@ -1555,6 +1587,104 @@ func (x *Killed) GetReason() string {
 	return ""
 }
 
+// SearchSaved says that somebody (Control.by) keeps a query under a name; it takes the place of what
+// they kept under it before.
+type SearchSaved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Query         string                 `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchSaved) Reset() {
+	*x = SearchSaved{}
+	mi := &file_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchSaved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchSaved) ProtoMessage() {}
+
+func (x *SearchSaved) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchSaved.ProtoReflect.Descriptor instead.
+func (*SearchSaved) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SearchSaved) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SearchSaved) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SearchForgotten struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchForgotten) Reset() {
+	*x = SearchForgotten{}
+	mi := &file_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchForgotten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchForgotten) ProtoMessage() {}
+
+func (x *SearchForgotten) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchForgotten.ProtoReflect.Descriptor instead.
+func (*SearchForgotten) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SearchForgotten) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // Steered says that somebody took a hand in an open session. It is on the log before the gateway is
 // asked.
 type Steered struct {
@@ -1568,7 +1698,7 @@ type Steered struct {
 
 func (x *Steered) Reset() {
 	*x = Steered{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1710,7 @@ func (x *Steered) String() string {
 func (*Steered) ProtoMessage() {}
 
 func (x *Steered) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1723,7 @@ func (x *Steered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Steered.ProtoReflect.Descriptor instead.
 func (*Steered) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Steered) GetSession() string {
@@ -1630,7 +1760,7 @@ type Annotated struct {
 
 func (x *Annotated) Reset() {
 	*x = Annotated{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1772,7 @@ func (x *Annotated) String() string {
 func (*Annotated) ProtoMessage() {}
 
 func (x *Annotated) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1785,7 @@ func (x *Annotated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annotated.ProtoReflect.Descriptor instead.
 func (*Annotated) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Annotated) GetSession() string {
@@ -1697,7 +1827,7 @@ type AnnotationRemoved struct {
 
 func (x *AnnotationRemoved) Reset() {
 	*x = AnnotationRemoved{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1839,7 @@ func (x *AnnotationRemoved) String() string {
 func (*AnnotationRemoved) ProtoMessage() {}
 
 func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1852,7 @@ func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotationRemoved.ProtoReflect.Descriptor instead.
 func (*AnnotationRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AnnotationRemoved) GetSession() string {
@@ -1754,7 +1884,7 @@ type RunOpened struct {
 
 func (x *RunOpened) Reset() {
 	*x = RunOpened{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1896,7 @@ func (x *RunOpened) String() string {
 func (*RunOpened) ProtoMessage() {}
 
 func (x *RunOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1909,7 @@ func (x *RunOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpened.ProtoReflect.Descriptor instead.
 func (*RunOpened) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RunOpened) GetRun() *Run {
@@ -1839,7 +1969,7 @@ type ApprovalRef struct {
 
 func (x *ApprovalRef) Reset() {
 	*x = ApprovalRef{}
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +1981,7 @@ func (x *ApprovalRef) String() string {
 func (*ApprovalRef) ProtoMessage() {}
 
 func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +1994,7 @@ func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
 func (*ApprovalRef) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{20}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ApprovalRef) GetId() string {
@@ -1915,7 +2045,7 @@ type ApprovalRequested struct {
 
 func (x *ApprovalRequested) Reset() {
 	*x = ApprovalRequested{}
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2057,7 @@ func (x *ApprovalRequested) String() string {
 func (*ApprovalRequested) ProtoMessage() {}
 
 func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2070,7 @@ func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
 func (*ApprovalRequested) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{21}
+	return file_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ApprovalRequested) GetRequest() *ApprovalRef {
@@ -1984,7 +2114,7 @@ type ZoneOffset struct {
 
 func (x *ZoneOffset) Reset() {
 	*x = ZoneOffset{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2126,7 @@ func (x *ZoneOffset) String() string {
 func (*ZoneOffset) ProtoMessage() {}
 
 func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2139,7 @@ func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneOffset.ProtoReflect.Descriptor instead.
 func (*ZoneOffset) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ZoneOffset) GetZone() string {
@@ -2051,7 +2181,7 @@ type ApprovalReviewed struct {
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2193,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2206,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{23}
+	return file_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -2154,7 +2284,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2296,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2309,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{24}
+	return file_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -2214,7 +2344,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +2356,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +2369,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{25}
+	return file_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -2272,7 +2402,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2414,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2427,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{26}
+	return file_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -2357,7 +2487,7 @@ type GrantMade struct {
 
 func (x *GrantMade) Reset() {
 	*x = GrantMade{}
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2499,7 @@ func (x *GrantMade) String() string {
 func (*GrantMade) ProtoMessage() {}
 
 func (x *GrantMade) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2512,7 @@ func (x *GrantMade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantMade.ProtoReflect.Descriptor instead.
 func (*GrantMade) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{27}
+	return file_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GrantMade) GetId() string {
@@ -2440,7 +2570,7 @@ type GrantRevoked struct {
 
 func (x *GrantRevoked) Reset() {
 	*x = GrantRevoked{}
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2582,7 @@ func (x *GrantRevoked) String() string {
 func (*GrantRevoked) ProtoMessage() {}
 
 func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2595,7 @@ func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantRevoked.ProtoReflect.Descriptor instead.
 func (*GrantRevoked) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{28}
+	return file_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GrantRevoked) GetId() string {
@@ -2508,7 +2638,7 @@ type GrantEnded struct {
 
 func (x *GrantEnded) Reset() {
 	*x = GrantEnded{}
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2650,7 @@ func (x *GrantEnded) String() string {
 func (*GrantEnded) ProtoMessage() {}
 
 func (x *GrantEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2663,7 @@ func (x *GrantEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantEnded.ProtoReflect.Descriptor instead.
 func (*GrantEnded) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{29}
+	return file_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GrantEnded) GetId() string {
@@ -2570,7 +2700,7 @@ type DeliveryPosition struct {
 
 func (x *DeliveryPosition) Reset() {
 	*x = DeliveryPosition{}
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +2712,7 @@ func (x *DeliveryPosition) String() string {
 func (*DeliveryPosition) ProtoMessage() {}
 
 func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +2725,7 @@ func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPosition.ProtoReflect.Descriptor instead.
 func (*DeliveryPosition) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{30}
+	return file_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DeliveryPosition) GetNotifier() string {
@@ -2646,7 +2776,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2788,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2801,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{31}
+	return file_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Delivery) GetNotifier() string {
@@ -2763,7 +2893,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2905,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2918,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{32}
+	return file_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -2810,7 +2940,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xee\r\n" +
+	"asks.proto\x1a\rentries.proto\"\xfa\x0e\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -2822,7 +2952,9 @@ const file_control_proto_rawDesc = "" +
 	"\rtoken_revoked\x18\r \x01(\v2\x1a.sallyport.v1.TokenRevokedH\x00R\ftokenRevoked\x12/\n" +
 	"\asign_in\x18\x0e \x01(\v2\x14.sallyport.v1.SignInH\x00R\x06signIn\x12.\n" +
 	"\x06viewed\x18\x0f \x01(\v2\x14.sallyport.v1.ViewedH\x00R\x06viewed\x12.\n" +
-	"\x06killed\x18\x10 \x01(\v2\x14.sallyport.v1.KilledH\x00R\x06killed\x128\n" +
+	"\x06killed\x18\x10 \x01(\v2\x14.sallyport.v1.KilledH\x00R\x06killed\x12>\n" +
+	"\fsearch_saved\x18P \x01(\v2\x19.sallyport.v1.SearchSavedH\x00R\vsearchSaved\x12J\n" +
+	"\x10search_forgotten\x18Q \x01(\v2\x1d.sallyport.v1.SearchForgottenH\x00R\x0fsearchForgotten\x128\n" +
 	"\n" +
 	"run_opened\x18\x11 \x01(\v2\x17.sallyport.v1.RunOpenedH\x00R\trunOpened\x125\n" +
 	"\tkey_added\x18\" \x01(\v2\x16.sallyport.v1.KeyAddedH\x00R\bkeyAdded\x12;\n" +
@@ -2935,7 +3067,12 @@ const file_control_proto_rawDesc = "" +
 	"\x03how\x18\x02 \x01(\tR\x03how\":\n" +
 	"\x06Killed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"U\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"7\n" +
+	"\vSearchSaved\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"%\n" +
+	"\x0fSearchForgotten\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"U\n" +
 	"\aSteered\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12\x18\n" +
@@ -3052,7 +3189,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -3070,29 +3207,31 @@ var file_control_proto_goTypes = []any{
 	(*PasskeyRemoved)(nil),    // 13: sallyport.v1.PasskeyRemoved
 	(*Viewed)(nil),            // 14: sallyport.v1.Viewed
 	(*Killed)(nil),            // 15: sallyport.v1.Killed
-	(*Steered)(nil),           // 16: sallyport.v1.Steered
-	(*Annotated)(nil),         // 17: sallyport.v1.Annotated
-	(*AnnotationRemoved)(nil), // 18: sallyport.v1.AnnotationRemoved
-	(*RunOpened)(nil),         // 19: sallyport.v1.RunOpened
-	(*ApprovalRef)(nil),       // 20: sallyport.v1.ApprovalRef
-	(*ApprovalRequested)(nil), // 21: sallyport.v1.ApprovalRequested
-	(*ZoneOffset)(nil),        // 22: sallyport.v1.ZoneOffset
-	(*ApprovalReviewed)(nil),  // 23: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 24: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 25: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 26: sallyport.v1.ApprovalUsed
-	(*GrantMade)(nil),         // 27: sallyport.v1.GrantMade
-	(*GrantRevoked)(nil),      // 28: sallyport.v1.GrantRevoked
-	(*GrantEnded)(nil),        // 29: sallyport.v1.GrantEnded
-	(*DeliveryPosition)(nil),  // 30: sallyport.v1.DeliveryPosition
-	(*Delivery)(nil),          // 31: sallyport.v1.Delivery
-	(*Projected)(nil),         // 32: sallyport.v1.Projected
-	nil,                       // 33: sallyport.v1.RunOpened.AttributesEntry
-	(*Principal)(nil),         // 34: sallyport.v1.Principal
-	(*Run)(nil),               // 35: sallyport.v1.Run
-	(*MaskCount)(nil),         // 36: sallyport.v1.MaskCount
-	(*ApprovalAsk)(nil),       // 37: sallyport.v1.ApprovalAsk
-	(*AccessGrant)(nil),       // 38: sallyport.v1.AccessGrant
+	(*SearchSaved)(nil),       // 16: sallyport.v1.SearchSaved
+	(*SearchForgotten)(nil),   // 17: sallyport.v1.SearchForgotten
+	(*Steered)(nil),           // 18: sallyport.v1.Steered
+	(*Annotated)(nil),         // 19: sallyport.v1.Annotated
+	(*AnnotationRemoved)(nil), // 20: sallyport.v1.AnnotationRemoved
+	(*RunOpened)(nil),         // 21: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 22: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 23: sallyport.v1.ApprovalRequested
+	(*ZoneOffset)(nil),        // 24: sallyport.v1.ZoneOffset
+	(*ApprovalReviewed)(nil),  // 25: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 26: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 27: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 28: sallyport.v1.ApprovalUsed
+	(*GrantMade)(nil),         // 29: sallyport.v1.GrantMade
+	(*GrantRevoked)(nil),      // 30: sallyport.v1.GrantRevoked
+	(*GrantEnded)(nil),        // 31: sallyport.v1.GrantEnded
+	(*DeliveryPosition)(nil),  // 32: sallyport.v1.DeliveryPosition
+	(*Delivery)(nil),          // 33: sallyport.v1.Delivery
+	(*Projected)(nil),         // 34: sallyport.v1.Projected
+	nil,                       // 35: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 36: sallyport.v1.Principal
+	(*Run)(nil),               // 37: sallyport.v1.Run
+	(*MaskCount)(nil),         // 38: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 39: sallyport.v1.ApprovalAsk
+	(*AccessGrant)(nil),       // 40: sallyport.v1.AccessGrant
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -3102,56 +3241,58 @@ var file_control_proto_depIdxs = []int32{
 	9,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
 	14, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
 	15, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
-	19, // 7: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	6,  // 8: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
-	7,  // 9: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
-	8,  // 10: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
-	10, // 11: sallyport.v1.Control.user_put:type_name -> sallyport.v1.UserPut
-	11, // 12: sallyport.v1.Control.user_removed:type_name -> sallyport.v1.UserRemoved
-	12, // 13: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
-	13, // 14: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
-	21, // 15: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	23, // 16: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	24, // 17: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	25, // 18: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	26, // 19: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
-	16, // 20: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
-	17, // 21: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
-	18, // 22: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	27, // 23: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
-	28, // 24: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
-	29, // 25: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
-	34, // 26: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 27: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	35, // 28: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	34, // 29: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	35, // 30: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	34, // 31: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	34, // 32: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	35, // 33: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	33, // 34: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
-	34, // 35: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
-	36, // 36: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
-	20, // 37: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	37, // 38: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	22, // 39: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
-	20, // 40: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	34, // 41: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	35, // 42: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	20, // 43: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	20, // 44: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	20, // 45: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	34, // 46: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
-	35, // 47: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
-	38, // 48: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
-	34, // 49: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
-	34, // 50: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
-	0,  // 51: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	16, // 7: sallyport.v1.Control.search_saved:type_name -> sallyport.v1.SearchSaved
+	17, // 8: sallyport.v1.Control.search_forgotten:type_name -> sallyport.v1.SearchForgotten
+	21, // 9: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
+	6,  // 10: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
+	7,  // 11: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
+	8,  // 12: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
+	10, // 13: sallyport.v1.Control.user_put:type_name -> sallyport.v1.UserPut
+	11, // 14: sallyport.v1.Control.user_removed:type_name -> sallyport.v1.UserRemoved
+	12, // 15: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
+	13, // 16: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
+	23, // 17: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	25, // 18: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	26, // 19: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	27, // 20: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	28, // 21: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	18, // 22: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
+	19, // 23: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
+	20, // 24: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
+	29, // 25: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
+	30, // 26: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
+	31, // 27: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
+	36, // 28: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 29: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	37, // 30: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	36, // 31: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	37, // 32: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	36, // 33: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	36, // 34: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	37, // 35: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	35, // 36: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	36, // 37: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	38, // 38: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	22, // 39: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	39, // 40: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	24, // 41: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
+	22, // 42: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	36, // 43: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	37, // 44: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	22, // 45: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	22, // 46: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	22, // 47: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	36, // 48: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
+	37, // 49: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
+	40, // 50: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
+	36, // 51: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
+	36, // 52: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
+	0,  // 53: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -3169,6 +3310,8 @@ func file_control_proto_init() {
 		(*Control_SignIn)(nil),
 		(*Control_Viewed)(nil),
 		(*Control_Killed)(nil),
+		(*Control_SearchSaved)(nil),
+		(*Control_SearchForgotten)(nil),
 		(*Control_RunOpened)(nil),
 		(*Control_KeyAdded)(nil),
 		(*Control_KeyRemoved)(nil),
@@ -3195,7 +3338,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
