@@ -113,7 +113,7 @@ func TestSlackTellsAndChanges(t *testing.T) {
 		!strings.Contains(blocks, `"action_id":"approve"`) || !strings.Contains(blocks, `"value":"a-1"`) || !strings.Contains(blocks, "alice") {
 		t.Errorf("posted %s", blocks)
 	}
-	if reference, err = s.Tell(t.Context(), message("approved", state(t, nil, says("bob", "approve"))), reference); err != nil {
+	if _, err = s.Tell(t.Context(), message("approved", state(t, nil, says("bob", "approve"))), reference); err != nil {
 		t.Fatal(err)
 	}
 	changed := in.asked("/api/chat.update")
