@@ -82,7 +82,7 @@ func (s Secret) Read() (string, error) {
 	return "", errors.New("no secret is named")
 }
 
-// finish makes paths whole.
+// finish makes paths of secrets whole.
 func (a *Approvals) finish(path func(string) string) {
 	for i := range a.Notify {
 		n := &a.Notify[i]

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +137,8 @@ func (c *Config) finish() error {
 	for i := range c.Resources {
 		c.Resources[i] = c.path(c.Resources[i])
 	}
-	return errors.Join(append(c.check(), c.Identity.finish(c.path)...)...)
+	c.Approvals.finish(c.path)
+	return errors.Join(slices.Concat(c.check(), c.Identity.finish(c.path), c.Approvals.check())...)
 }
 
 func (c *Config) path(p string) string {
