@@ -331,3 +331,5 @@ func TestRevocation(t *testing.T) {
 		t.Errorf("closed %v", c)
 	}
 }
+
+func fingerprint(k xssh.PublicKey) string { return xssh.FingerprintSHA256(k) }

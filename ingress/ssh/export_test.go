@@ -1,0 +1,59 @@
+package ssh
+
+// What the package's pure parts do, for tests from outside.
+
+// Part is a piece of recorded input: its format and its data.
+type Part struct{ Format, Data string }
+
+// Echo is an echo on a terminal.
+type Echo struct{ e *echo }
+
+// NewEcho returns an Echo.
+func NewEcho() Echo { return Echo{newEcho(true)} }
+
+// Input is what is recorded of input before it is sent.
+func (e Echo) Input(s string) []Part { return parts(e.e.input([]byte(s))) }
+
+// Output is what output shows of input that was withheld.
+func (e Echo) Output(s string) []Part { return parts(e.e.output([]byte(s))) }
+
+// Close is what is left.
+func (e Echo) Close() []Part { return parts(e.e.close()) }
+
+func parts(ps []part) (out []Part) {
+	for _, p := range ps {
+		out = append(out, Part{p.format, string(p.data)})
+	}
+	return out
+}
+
+// DecodeAll runs every decoder of what a peer sends on b.
+func DecodeAll(b []byte) {
+	_, _ = decodePTY(b)
+	_, _ = decodeWindow(b)
+	_, _ = decodeEnv(b)
+	_, _ = decodeLine(b)
+	_, _ = decodeTCPIP(b)
+	_, _ = parseRoute(string(b))
+}
+
+// DecodeSFTP decodes a packet's type and body as a request, and as a VERSION.
+func DecodeSFTP(typ byte, body []byte) (path, to, operation string, known bool, err error) {
+	_, _ = decodeVersion(packet{typ: typ, body: body})
+	q, known, err := decodeRequest(packet{typ: typ, body: body})
+	if err == nil && known {
+		if op, _ := q.operation(); op != nil {
+			operation = op.Operation
+		}
+	}
+	return q.path, q.to, operation, known, err
+}
+
+// Realpath is a REALPATH packet's type and body.
+func Realpath(path string) (typ byte, body []byte) {
+	b := realpathPacket(7, path)
+	return b[4], b[5:]
+}
+
+// Split is split.
+func Split(p string) (dir, base string, whole bool) { return split(p) }
