@@ -30,6 +30,7 @@ test=(
   "/usr/lib/python3/dist-packages/paramiko/__init__.py python3-paramiko"
   "ansible-playbook ansible-core"
   "rsync rsync"
+  "sshpass sshpass"
   "git git"
   "/usr/share/simplesamlphp/www simplesamlphp"
   "php php-cli"
