@@ -88,6 +88,7 @@ func opened(o *schemas.Opened) *Opened {
 		Target: o.GetTarget(), TargetLabels: labels(o.GetTargetLabels()), Protocol: o.GetProtocol(), Database: o.GetDatabase(),
 		ClientAddress: o.GetClientAddress(), ClientName: o.GetClientName(), Gateway: o.GetGateway(),
 		UpstreamUser: o.GetUpstreamUser(), TLS: o.GetTls(),
+		RunParent: o.GetRun().GetParent(), RunModel: o.GetRun().GetModel(), Traceparent: o.GetTraceparent(),
 	}
 }
 
@@ -96,7 +97,7 @@ func command(c *schemas.Command) *Command {
 		Kind: commandKind(c.GetKind()), Text: c.GetText(), TextSize: c.GetTextSize(), TextFirst: c.GetTextFirst(),
 		Digest: digest(c.GetDigest()), Statement: c.GetStatement(), Portal: c.GetPortal(),
 		Parameters: []Parameter{}, ParametersFirst: c.GetParametersFirst(), SQL: sql(c.GetSql()),
-		Exec: exec(c.GetExec()), Operation: operation(c.GetOperation()), Forward: forward(c.GetForward()), Parent: c.GetParent(),
+		Exec: exec(c.GetExec()), Operation: operation(c.GetOperation()), Forward: forward(c.GetForward()), Parent: c.GetParent(), Attributes: c.GetAttributes(),
 	}
 	for _, v := range c.GetParameters() {
 		out.Parameters = append(out.Parameters, parameter(v))

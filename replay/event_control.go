@@ -32,7 +32,10 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 	case *schemas.Control_RunOpened:
 		r := k.RunOpened.GetRun()
 		e.entity("run", "opened", classCreate, ocsfEntity{Type: "run", UID: r.GetId()})
-		e.data.Unmapped = &unmapped{RunAgent: r.GetAgent(), PromptDigest: r.GetPromptDigest()}
+		e.data.Unmapped = &unmapped{
+			RunAgent: r.GetAgent(), PromptDigest: r.GetPromptDigest(), RunParent: r.GetParent(), RunModel: r.GetModel(),
+			Traceparent: k.RunOpened.GetTraceparent(), Attributes: k.RunOpened.GetAttributes(),
+		}
 	case *schemas.Control_Viewed:
 		e.entity("session", "viewed", classRead, ocsfEntity{Type: "recording", UID: k.Viewed.GetSession()})
 		e.data.Unmapped = &unmapped{How: k.Viewed.GetHow()}

@@ -80,6 +80,7 @@ func (t *told) openedEvent(e *event) *event {
 	tls := o.GetTls()
 	d.Unmapped.TLS = &tls
 	d.Unmapped.RunAgent, d.Unmapped.PromptDigest = o.GetRun().GetAgent(), o.GetRun().GetPromptDigest()
+	d.Unmapped.RunParent, d.Unmapped.RunModel, d.Unmapped.Traceparent = o.GetRun().GetParent(), o.GetRun().GetModel(), o.GetTraceparent()
 	return e
 }
 
@@ -117,7 +118,7 @@ func (t *told) about(e *event, number uint64) *schemas.Command {
 	if c.GetSql().GetUnparsed() { // nobody could look for secrets in it
 		d.QueryInfo.DatastoreQuery = ""
 	}
-	d.Unmapped.SQL = sql(c.GetSql())
+	d.Unmapped.SQL, d.Unmapped.Attributes = sql(c.GetSql()), c.GetAttributes()
 	return c
 }
 

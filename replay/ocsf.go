@@ -104,7 +104,11 @@ type unmapped struct {
 	Run            string            `json:"run,omitempty"`
 	RunAgent       string            `json:"run_agent,omitempty"`
 	PromptDigest   string            `json:"prompt_digest,omitempty"`
-	Command        uint64            `json:"command,omitempty"` // number of its entry
+	RunParent      string            `json:"run_parent,omitempty"`
+	RunModel       string            `json:"run_model,omitempty"`
+	Traceparent    string            `json:"traceparent,omitempty"`
+	Attributes     map[string]string `json:"attributes,omitempty"` // of a run, or of a statement's comment
+	Command        uint64            `json:"command,omitempty"`    // number of its entry
 	CommandKind    string            `json:"command_kind,omitempty"`
 	CommandDigest  string            `json:"command_digest,omitempty"` // keyed
 	TextSize       uint64            `json:"text_size,omitempty"`      // more than the query holds: the recording has all of it

@@ -20,6 +20,9 @@ type Opened struct {
 	Gateway       string            `json:"gateway"`
 	UpstreamUser  string            `json:"upstream_user"`
 	TLS           bool              `json:"tls"`
+	RunParent     string            `json:"run_parent,omitempty"`
+	RunModel      string            `json:"run_model,omitempty"`
+	Traceparent   string            `json:"traceparent,omitempty"`
 }
 
 // Command is a statement, exec, request or call.
@@ -38,6 +41,8 @@ type Command struct {
 	Operation       *Operation  `json:"operation,omitempty"`
 	Forward         *Forward    `json:"forward,omitempty"`
 	Parent          uint64      `json:"parent,omitempty"` // the command that this one is part of
+
+	Attributes map[string]string `json:"attributes,omitempty"` // of the text's comment, as the client says
 }
 
 // Parameter is a bound value.

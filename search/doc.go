@@ -67,6 +67,7 @@
 //	session:                                   one session
 //	kind: table: column: verdict: policy:      DROP, EXEC; customers or public.customers; held, denied, allowed
 //	program: path:                             of command lines and files: curl; /etc/passwd, etc/passwd or passwd
+//	attribute: trace:                          of statements' comments: attribute:route=/orders; id of a W3C trace
 //	error:                                     SQLSTATE, or words of the message
 //	field:                                     command, parameter, error, rows, notice, screen, observed or file
 //	after: before:                             2026-11-01, 2026-11-01T15:04 (UTC), RFC 3339, 2h, 7d, today, yesterday

@@ -28,6 +28,7 @@ func (b *batch) command(ctx context.Context, id schemas.SessionID, l located, c 
 	r := newRecord(query.Command, s, l)
 	r.Command = r.Number
 	r.About = meaning(c)
+	r.About.Attributes = c.GetAttributes()
 	chunks := split(whole.text)
 	r.Text = chunks[0]
 	b.rest(r, query.Command, chunks[1:])

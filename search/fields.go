@@ -2,12 +2,14 @@ package search
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/blevesearch/bleve/v2/document"
 	index "github.com/blevesearch/bleve_index_api"
 
+	"sallyport/schemas/trace"
 	"sallyport/search/internal/query"
 	"sallyport/search/internal/words"
 )
@@ -81,14 +83,24 @@ func (f fields) session(s *session) {
 	f.keywords(query.Protocol, s.Protocol)
 	f.keywords(query.Database, s.Database)
 	f.keywords(query.Client, s.Client)
-	labels := make([]string, 0, 2*len(s.Labels))
-	for k, v := range s.Labels {
-		labels = append(labels, k, k+"="+v)
+	f.keywords(query.Label, pairs(s.Labels)...)
+	f.keywords(query.Trace, s.Trace)
+}
+
+// pairs are the names of m, and each with its value.
+func pairs(m map[string]string) []string {
+	out := make([]string, 0, 2*len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k, k+"="+m[k])
 	}
-	f.keywords(query.Label, labels...)
+	return out
 }
 
 func (f fields) about(a *about) {
+	f.keywords(query.Attribute, pairs(a.Attributes)...)
+	if p, err := trace.Parse(a.Attributes["traceparent"]); err == nil {
+		f.keywords(query.Trace, p.TraceID())
+	}
 	f.keywords(query.Kind, a.Kinds...)
 	f.keywords(query.Verdict, a.Verdicts...)
 	f.keywords(query.Policy, a.Policies...)

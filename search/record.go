@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/schemas"
+	"sallyport/schemas/trace"
 	"sallyport/search/internal/query"
 )
 
@@ -44,6 +45,7 @@ type session struct {
 	Protocol string            `json:"protocol,omitempty"`
 	Database string            `json:"database,omitempty"`
 	Client   string            `json:"client,omitempty"`
+	Trace    string            `json:"trace,omitempty"` // id of the trace that opened it
 }
 
 // about is what facts said of a command before it ran; what it returned carries a copy.
@@ -56,6 +58,8 @@ type about struct {
 	Verdict  string   `json:"verdict,omitempty"`  // as the enforcer gave it
 	Verdicts []string `json:"verdicts,omitempty"` // with what reviewers made of a hold
 	Policies []string `json:"policies,omitempty"`
+
+	Attributes map[string]string `json:"attributes,omitempty"` // of its text's comment
 }
 
 // failure is how a command ended badly, and where that is on the log.
@@ -134,6 +138,7 @@ func newSession(id schemas.SessionID, o *schemas.Opened) session {
 		IsAgent: p.GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT,
 		Target:  o.GetTarget(), Labels: o.GetTargetLabels(), Protocol: o.GetProtocol(),
 		Database: o.GetDatabase(), Client: o.GetClientName(),
+		Trace: trace.Parent(o.GetTraceparent()).TraceID(),
 	}
 	if s.IsAgent && s.Agent == "" {
 		s.Agent = s.Who

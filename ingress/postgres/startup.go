@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"sallyport/schemas/trace"
 )
 
 // Request codes that stand where a protocol version would.
@@ -36,6 +38,7 @@ type startup struct {
 	unrecognised []string    // protocol options (_pq_.…) that are not
 	negotiate    bool        // the client must be told what is spoken
 	later        bool        // it does not wait for approvals
+	trace        trace.Parent
 }
 
 type parameter struct{ name, value string }
@@ -119,14 +122,24 @@ func (s *startup) set(name, value string) *refusal {
 	return nil
 }
 
-// holdParameter is the gateway's own: whether the client waits for approvals, or fails and comes again.
-const holdParameter = "sallyport.hold"
+// The gateway's own parameters.
+const (
+	holdParameter  = "sallyport.hold"        // whether the client waits for approvals, or fails and comes again
+	traceParameter = "sallyport.traceparent" // W3C Trace Context of what opens the session
+)
 
 func (s *startup) pass(name, value string) *refusal {
 	lower := strings.ToLower(name)
-	if lower == holdParameter {
+	switch lower {
+	case holdParameter:
 		if s.later = value == "fail"; !s.later && value != "wait" {
 			return fatal("22023", "invalid value for parameter \"sallyport.hold\": it is wait or fail")
+		}
+		return nil
+	case traceParameter:
+		var err error
+		if s.trace, err = trace.Parse(value); err != nil {
+			return fatal("22023", "invalid value for parameter \"sallyport.traceparent\": "+err.Error())
 		}
 		return nil
 	}

@@ -32,7 +32,7 @@ func (c *conn) run(ctx context.Context, s *startup, id *session.Identity) error 
 	sess, err := c.srv.c.Gateway.Open(ctx, session.Request{
 		Identity: id, Target: target, Protocol: Protocol, Database: database,
 		ClientAddress: c.net.RemoteAddr().String(), ClientName: s.value("application_name"),
-		UpstreamUser: target.Target.Credential.Username, TLS: c.secure,
+		UpstreamUser: target.Target.Credential.Username, TLS: c.secure, Traceparent: s.trace,
 		State: &schemas.SessionState{Database: database, User: target.Target.Credential.Username},
 	})
 	if err != nil {

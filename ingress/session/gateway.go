@@ -13,6 +13,7 @@ import (
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/resources"
+	"sallyport/schemas/trace"
 )
 
 // Targets finds targets by name. It is asked at every start of a session and must not do I/O.
@@ -147,7 +148,8 @@ type Request struct {
 	ClientAddress string
 	ClientName    string
 	UpstreamUser  string
-	TLS           bool // of the client's leg
+	TLS           bool         // of the client's leg
+	Traceparent   trace.Parent // as the client says; empty: nothing
 	// State is what is known of the session on the target; its database and user are set.
 	State *schemas.SessionState
 }
@@ -238,6 +240,7 @@ func (g *Gateway) opened(r Request) *schemas.Opened {
 		Protocol: r.Protocol, Database: printable(r.Database),
 		ClientAddress: r.ClientAddress, ClientName: printable(r.ClientName),
 		Gateway: string(g.c.Lease.ID()), UpstreamUser: r.UpstreamUser, Tls: r.TLS,
+		Traceparent: string(r.Traceparent),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"sallyport/schemas"
+	"sallyport/schemas/trace"
 )
 
 // Bounds of what one entry holds. Larger texts and parameters go into Text frames.
@@ -129,7 +130,7 @@ func fit(f *schemas.SqlFacts) *schemas.SqlFacts {
 
 // text puts text into the fact, and into acknowledged frames first when it is large.
 func (s *Session) text(ctx context.Context, fact *schemas.Command, text string) error {
-	fact.TextSize = uint64(len(text))
+	fact.TextSize, fact.Attributes = uint64(len(text)), attributes(fact, text)
 	if len(text) <= maxText {
 		fact.Text = text
 		return nil
@@ -140,6 +141,19 @@ func (s *Session) text(ctx context.Context, fact *schemas.Command, text string) 
 	}
 	fact.Text, fact.TextFirst = cut(text, maxText), first
 	return s.w.Flush(ctx)
+}
+
+// attributes are what the last comment of SQL says of where it comes from, in the text as it is
+// recorded. Where text cannot be parsed, nobody can tell what is a comment.
+func attributes(c *schemas.Command, text string) map[string]string {
+	if c.GetSql().GetUnparsed() {
+		return nil
+	}
+	switch c.Kind {
+	case schemas.CommandKind_COMMAND_KIND_QUERY, schemas.CommandKind_COMMAND_KIND_PREPARE, schemas.CommandKind_COMMAND_KIND_EXECUTE:
+		return trace.Comment(text)
+	}
+	return nil
 }
 
 // cut shortens text at a rune's boundary.

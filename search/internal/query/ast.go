@@ -18,34 +18,36 @@ type Field string
 
 // Fields.
 const (
-	Text     Field = ""
-	Who      Field = "who"
-	Group    Field = "group"
-	Agent    Field = "agent"
-	Run      Field = "run"
-	Target   Field = "target"
-	Label    Field = "label"
-	Protocol Field = "protocol"
-	Database Field = "database"
-	Client   Field = "client"
-	Session  Field = "session"
-	Kind     Field = "kind"
-	Table    Field = "table"
-	Column   Field = "column"
-	Program  Field = "program"
-	Path     Field = "path"
-	Verdict  Field = "verdict"
-	Policy   Field = "policy"
-	Error    Field = "error"
-	In       Field = "field"
-	After    Field = "after"
-	Before   Field = "before"
+	Text      Field = ""
+	Who       Field = "who"
+	Group     Field = "group"
+	Agent     Field = "agent"
+	Run       Field = "run"
+	Target    Field = "target"
+	Label     Field = "label"
+	Protocol  Field = "protocol"
+	Database  Field = "database"
+	Client    Field = "client"
+	Session   Field = "session"
+	Kind      Field = "kind"
+	Table     Field = "table"
+	Column    Field = "column"
+	Program   Field = "program"
+	Path      Field = "path"
+	Verdict   Field = "verdict"
+	Policy    Field = "policy"
+	Attribute Field = "attribute"
+	Trace     Field = "trace"
+	Error     Field = "error"
+	In        Field = "field"
+	After     Field = "after"
+	Before    Field = "before"
 )
 
 // Fields are all named fields, in the order in which messages list them.
 var fields = []Field{
 	Who, Group, Agent, Run, Target, Label, Protocol, Database, Client, Session, Kind, Table,
-	Column, Program, Path, Verdict, Policy, Error, In, After, Before,
+	Column, Program, Path, Verdict, Policy, Attribute, Trace, Error, In, After, Before,
 }
 
 // Known returns the field of a name.
