@@ -87,6 +87,9 @@ func (s *Sessions) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := s.resume(ctx); err != nil {
+		if ctx.Err() != nil { // asked to end before it began
+			return nil
+		}
 		return fmt.Errorf("resume sessions: %w", err)
 	}
 	failed := make(chan error, 3)
