@@ -31,6 +31,10 @@
 //   - GET /sessions?limit=50&cursor=&open=&who=&target= gives {"sessions":[S],"next":cursor},
 //     newest first. S is [Session].
 //   - GET /sessions/{id} gives S.
+//   - GET /runs?limit=50&cursor=&agent= gives {"runs":[R],"next":cursor}, newest first; R is [RunSummary].
+//     Who may look at one of a run's sessions sees the run and those sessions.
+//   - GET /runs/{id} gives [RunChain]: the prompt, for those who may look at all sessions, administrators, the
+//     agent and the person who started it; sessions and their commands with what became of each; child runs.
 //   - GET /sessions/{id}/entries?from=1&limit=500 gives {"entries":[E],"next":number or 0}. E is
 //     [Entry]: {"number","at","sequence","stream","kind"} and the fields of the part that kind
 //     names ([Opened] … [Bytes]), in one flat object. Names are those of entries.proto, except

@@ -122,9 +122,13 @@ type MaskCount struct {
 }
 
 func masked(m *schemas.Masked) *Masked {
-	out := &Masked{Command: m.GetCommand(), Counts: []MaskCount{}}
-	for _, c := range m.GetCounts() {
-		out.Counts = append(out.Counts, MaskCount{Mask: c.GetMask(), Column: c.GetColumn(), Detector: c.GetDetector(), Count: c.GetCount(), Revealed: c.GetRevealed()})
+	return &Masked{Command: m.GetCommand(), Counts: maskCounts(m.GetCounts())}
+}
+
+func maskCounts(counts []*schemas.MaskCount) []MaskCount {
+	out := []MaskCount{}
+	for _, c := range counts {
+		out = append(out, MaskCount{Mask: c.GetMask(), Column: c.GetColumn(), Detector: c.GetDetector(), Count: c.GetCount(), Revealed: c.GetRevealed()})
 	}
 	return out
 }

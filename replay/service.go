@@ -30,13 +30,15 @@ type Config struct {
 	Sessions     *Sessions
 	Indexes      *Indexes // what players seek with; nil: they cannot
 	Authorizer   Authorizer
-	Revealer     Revealer                         // nil: nothing concealed is revealed
-	Who          func(ctx context.Context) string // name of the principal, for the record
-	Projections  []Projection                     // what a rebuild covers
-	Origins      []string                         // "https://host": from which browsers may open websockets, besides the host that they ask
-	WriteTimeout time.Duration                    // a viewer that takes nothing for so long is dropped; 30 s by default
-	PingEvery    time.Duration                    // 20 s by default
-	Reauthorize  time.Duration                    // how often a long answer is authorised again; 30 s by default
+	Revealer     Revealer                                     // nil: nothing concealed is revealed
+	Who          func(ctx context.Context) string             // name of the principal, for the record
+	Reader       func(ctx context.Context) *schemas.Principal // who asks
+	Runs         *Runs                                        // nil: runs are not listed
+	Projections  []Projection                                 // what a rebuild covers
+	Origins      []string                                     // "https://host": from which browsers may open websockets, besides the host that they ask
+	WriteTimeout time.Duration                                // a viewer that takes nothing for so long is dropped; 30 s by default
+	PingEvery    time.Duration                                // 20 s by default
+	Reauthorize  time.Duration                                // how often a long answer is authorised again; 30 s by default
 	Logger       *slog.Logger
 	Now          func() time.Time // time.Now by default
 }
@@ -68,6 +70,8 @@ func (s *Service) Mount(mux *http.ServeMux) {
 	for pattern, f := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /api/v1/sessions":              s.list,
 		"GET /api/v1/sessions/{id}":         s.get,
+		"GET /api/v1/runs":                  s.listRuns,
+		"GET /api/v1/runs/{id}":             s.getRun,
 		"GET /api/v1/sessions/{id}/entries": s.entries,
 		"GET /api/v1/sessions/{id}/play":    s.play,
 		"GET /api/v1/sessions/{id}/export":  s.export,

@@ -18,12 +18,13 @@ type view struct {
 	mu      sync.RWMutex
 	sorted  []*Session // oldest first; the items are never changed, only replaced
 	byID    map[schemas.SessionID]*Session
+	byRun   map[string]map[schemas.SessionID]bool
 	ready   chan struct{} // closed once what was in the bucket is in here
 	waiting bool
 }
 
 func newView() *view {
-	return &view{byID: map[schemas.SessionID]*Session{}, ready: make(chan struct{}), waiting: true}
+	return &view{byID: map[schemas.SessionID]*Session{}, byRun: map[string]map[schemas.SessionID]bool{}, ready: make(chan struct{}), waiting: true}
 }
 
 func (v *view) caughtUp() {
@@ -52,6 +53,24 @@ func (v *view) put(s *Session) {
 	i, _ := slices.BinarySearchFunc(v.sorted, s, older)
 	v.sorted = slices.Insert(v.sorted, i, s)
 	v.byID[s.ID] = s
+	if s.Run != "" {
+		if v.byRun[s.Run] == nil {
+			v.byRun[s.Run] = map[schemas.SessionID]bool{}
+		}
+		v.byRun[s.Run][s.ID] = true
+	}
+}
+
+// ofRun returns the sessions of a run, oldest first.
+func (v *view) ofRun(run string) []*Session {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var found []*Session
+	for id := range v.byRun[run] {
+		found = append(found, v.byID[id])
+	}
+	slices.SortFunc(found, older)
+	return found
 }
 
 func (v *view) remove(id schemas.SessionID) {
@@ -69,6 +88,11 @@ func (v *view) drop(id schemas.SessionID) {
 		v.sorted = slices.Delete(v.sorted, i, i+1)
 	}
 	delete(v.byID, id)
+	if of := v.byRun[old.Run]; of != nil {
+		if delete(of, id); len(of) == 0 {
+			delete(v.byRun, old.Run)
+		}
+	}
 }
 
 func (v *view) get(id schemas.SessionID) *Session {

@@ -16,6 +16,7 @@ const (
 	viewLive    = "live"
 	viewExport  = "export"
 	viewEntries = "entries"
+	viewRun     = "run" // what it did, beside other sessions of its run
 )
 
 // view records that the sender of a request reads a recording and, while the session is open, lets

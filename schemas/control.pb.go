@@ -1878,6 +1878,7 @@ type RunOpened struct {
 	Traceparent   string                 `protobuf:"bytes,61,opt,name=traceparent,proto3" json:"traceparent,omitempty"` // W3C Trace Context, as whoever opened it says
 	Principal     *Principal             `protobuf:"bytes,62,opt,name=principal,proto3" json:"principal,omitempty"`     // the agent
 	Masked        []*MaskCount           `protobuf:"bytes,63,rep,name=masked,proto3" json:"masked,omitempty"`           // what masks took out of the prompt
+	Starter       string                 `protobuf:"bytes,64,opt,name=starter,proto3" json:"starter,omitempty"`         // person who opened it, or who started the agent; empty: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1952,6 +1953,13 @@ func (x *RunOpened) GetMasked() []*MaskCount {
 		return x.Masked
 	}
 	return nil
+}
+
+func (x *RunOpened) GetStarter() string {
+	if x != nil {
+		return x.Starter
+	}
+	return ""
 }
 
 // ApprovalRef names the request that a fact is about, and where it belongs. What a fact does to a
@@ -3084,7 +3092,7 @@ const file_control_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\"=\n" +
 	"\x11AnnotationRemoved\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"\xda\x02\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xf4\x02\n" +
 	"\tRunOpened\x12#\n" +
 	"\x03run\x18\x01 \x01(\v2\x11.sallyport.v1.RunR\x03run\x12\x16\n" +
 	"\x06prompt\x18\x02 \x01(\tR\x06prompt\x12G\n" +
@@ -3093,7 +3101,8 @@ const file_control_proto_rawDesc = "" +
 	"attributes\x12 \n" +
 	"\vtraceparent\x18= \x01(\tR\vtraceparent\x125\n" +
 	"\tprincipal\x18> \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12/\n" +
-	"\x06masked\x18? \x03(\v2\x17.sallyport.v1.MaskCountR\x06masked\x1a=\n" +
+	"\x06masked\x18? \x03(\v2\x17.sallyport.v1.MaskCountR\x06masked\x12\x18\n" +
+	"\astarter\x18@ \x01(\tR\astarter\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x01\n" +

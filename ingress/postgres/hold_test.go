@@ -692,6 +692,9 @@ func TestHoldFailFast(t *testing.T) {
 	if err := wait(); code(err) != "42501" {
 		t.Errorf("a client that waits: %v", err)
 	}
+	if _, err := pgx.Connect(ctx, g.dsn("sallyport.traceparent=00-1")); code(err) != "22023" {
+		t.Errorf("a wrong traceparent is answered with %v", err)
+	}
 	if _, err := pgx.Connect(ctx, g.dsn("sallyport.hold=maybe")); code(err) != "22023" {
 		t.Errorf("an odd value: %v", err)
 	}

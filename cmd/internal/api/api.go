@@ -23,6 +23,7 @@ type Config struct {
 	Access    *Access
 	Applier   Applier
 	Entrances Entrances
+	Runs      Runs
 	PublicURL string                      // of the web app, without a slash at its end
 	MaxTTL    time.Duration               // longest life of a token
 	Ready     func(r *http.Request) error // nil: the process serves
@@ -42,6 +43,7 @@ type API struct {
 	applier   Applier
 	publicURL string
 	maxTTL    time.Duration
+	runs      Runs
 	logger    *slog.Logger
 	now       func() time.Time
 	in        Entrances
@@ -53,6 +55,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	a := &API{
 		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, applier: c.Applier,
 		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now, in: c.Entrances,
+		runs: c.Runs,
 	}
 	behind := http.NewServeMux()
 	mount(behind)
@@ -75,6 +78,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 		behind.Handle(pattern, a.admin(handler))
 	}
 	a.mountTokens(behind)
+	behind.HandleFunc("POST /api/v1/runs", a.handle(a.createRun))
 	behind.HandleFunc("GET /api/v1/access/explain", a.handle(a.explain))
 	behind.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, a.logger, &schemas.Error{Code: schemas.CodeNotFound, Message: "there is nothing at " + r.URL.Path})

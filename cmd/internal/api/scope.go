@@ -66,8 +66,8 @@ func (a *API) spec(ctx context.Context, in NewToken) (login.Spec, error) {
 	if in.RunPrompt != nil && spec.Principal.Kind != schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		return spec, invalid("a run belongs to an agent: give agent, not user")
 	}
-	if in.RunPrompt == nil && (in.RunModel != "" || in.RunParent != "") {
-		return spec, invalid("a model and a parent belong to a run: give its prompt")
+	if in.RunPrompt == nil && (in.RunModel != "" || in.RunParent != "" || in.Traceparent != "" || len(in.RunAttributes) > 0) {
+		return spec, invalid("a model, a parent, attributes and a trace belong to a run: give its prompt")
 	}
 	if in.SignIn {
 		if !all {

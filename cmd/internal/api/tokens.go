@@ -12,16 +12,18 @@ import (
 
 // NewToken is the request to make a token. User or Agent says for whom; without both it is for whoever asks.
 type NewToken struct {
-	User      string   `json:"user,omitempty"`
-	Agent     string   `json:"agent,omitempty"`
-	Groups    []string `json:"groups,omitempty"`
-	TTL       string   `json:"ttl,omitempty"` // as Go writes durations; default 1h
-	Targets   []string `json:"targets,omitempty"`
-	Protocols []string `json:"protocols,omitempty"`
-	RunPrompt *string  `json:"run_prompt,omitempty"` // agents: opens a run that began with this prompt
-	RunModel  string   `json:"run_model,omitempty"`
-	RunParent string   `json:"run_parent,omitempty"` // id of the run that started it
-	SignIn    bool     `json:"sign_in,omitempty"`    // a one-time code for the browser instead of a token
+	User          string            `json:"user,omitempty"`
+	Agent         string            `json:"agent,omitempty"`
+	Groups        []string          `json:"groups,omitempty"`
+	TTL           string            `json:"ttl,omitempty"` // as Go writes durations; default 1h
+	Targets       []string          `json:"targets,omitempty"`
+	Protocols     []string          `json:"protocols,omitempty"`
+	RunPrompt     *string           `json:"run_prompt,omitempty"` // agents: opens a run that began with this prompt
+	RunModel      string            `json:"run_model,omitempty"`
+	RunParent     string            `json:"run_parent,omitempty"`  // id of the run that started it
+	Traceparent   string            `json:"traceparent,omitempty"` // of the run
+	RunAttributes map[string]string `json:"run_attributes,omitempty"`
+	SignIn        bool              `json:"sign_in,omitempty"` // a one-time code for the browser instead of a token
 }
 
 // TokenMade answers NewToken. Token is shown this once.
@@ -94,8 +96,8 @@ func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
 		return nil, err
 	}
 	if in.RunPrompt != nil {
-		run := NewRun{Prompt: *in.RunPrompt, Model: in.RunModel, Parent: in.RunParent}
-		if spec.Run, err = a.openRun(r.Context(), spec.Principal, run, spec.Run, spec.Targets); err != nil {
+		run := NewRun{Prompt: *in.RunPrompt, Model: in.RunModel, Parent: in.RunParent, Attributes: in.RunAttributes, Traceparent: in.Traceparent}
+		if spec.Run, err = a.openRun(r.Context(), spec, run); err != nil {
 			return nil, err
 		}
 	}

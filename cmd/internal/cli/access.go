@@ -17,7 +17,7 @@ func (a *app) accessCommands() []*cobra.Command {
 	access := &cobra.Command{Use: "access", Short: "Say who may do what, and ask for access for a time", Args: exactly(0), RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	access.AddCommand(a.accessExplain())
 	access.AddCommand(a.grantCommands()...)
-	return []*cobra.Command{access}
+	return []*cobra.Command{access, a.runs()}
 }
 
 func (a *app) accessExplain() *cobra.Command {

@@ -78,6 +78,8 @@ An administrator makes tokens for anybody. Everybody else makes them for themsel
 	flags.StringSliceVar(&in.Protocols, "protocol", nil, "only for this `PROTOCOL` (postgres, api, web); may be repeated")
 	flags.StringVar(&promptFile, "run-prompt-file", "", "open a run of the agent that began with the prompt in `FILE` (-: standard input)")
 	flags.StringVar(&in.RunModel, "model", "", "`MODEL` that the run uses")
+	flags.StringToStringVar(&in.RunAttributes, "attribute", nil, "`NAME=VALUE` to be kept with the run; may be repeated")
+	flags.StringVar(&in.Traceparent, "traceparent", "", "W3C Trace Context of what starts the run")
 	flags.StringVar(&in.RunParent, "parent", "", "`RUN` that started this one")
 	flags.BoolVar(&in.SignIn, "sign-in", false, "print a link that signs a browser in, once, instead of a token")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")

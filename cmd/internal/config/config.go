@@ -78,6 +78,7 @@ type Limits struct {
 	MaskedRow       int           `yaml:"masked_row" doc:"Bytes of a row that is masked; a session with a larger one ends. Rows that nothing masks have no limit but the protocol's."`
 	StepUp          time.Duration `yaml:"step_up" doc:"How long after proving a passkey a reviewer may approve what asks for that."`
 	GrantWarning    time.Duration `yaml:"grant_warning" doc:"How long before access for a time ends the client of an open session is told."`
+	Prompt          int           `yaml:"prompt" doc:"Bytes of the prompt that a run begins with, 262144 at most."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
 }
 
@@ -95,7 +96,7 @@ func Default() *Config {
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
-			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour,
+			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour, Prompt: maxPrompt,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
 			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
 			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute,
@@ -190,14 +191,20 @@ func (c *Config) checkLimits() []error {
 	for name, n := range map[string]int{
 		"unauthenticated": l.Unauthenticated, "unauthenticated_per_address": l.PerAddress,
 		"sessions": l.Sessions, "message": l.Message, "unacknowledged": l.Unacknowledged,
-		"held": l.Held, "held_per_session": l.HeldPerSession, "masked_row": l.MaskedRow,
+		"prompt": l.Prompt, "held": l.Held, "held_per_session": l.HeldPerSession, "masked_row": l.MaskedRow,
 	} {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))
 		}
 	}
+	if l.Prompt > maxPrompt {
+		errs = append(errs, fmt.Errorf("limits.prompt: must be %d at most: a prompt is one message of the log", maxPrompt))
+	}
 	return errs
 }
+
+// maxPrompt leaves room for what stands in the place of what masks take out.
+const maxPrompt = 256 << 10
 
 // Files returns the files that Resources names. A pattern that matches nothing is an error, unless
 // it has a wildcard.

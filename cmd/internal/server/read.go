@@ -12,6 +12,7 @@ import (
 
 	"sallyport/cmd/internal/api"
 	"sallyport/replay"
+	"sallyport/schemas"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/registry"
 	"sallyport/search"
@@ -21,6 +22,7 @@ import (
 type readSide struct {
 	sessions *replay.Sessions
 	events   *replay.Events
+	runs     *replay.Runs
 	search   *search.Service // nil: not in this process
 	replay   *replay.Service // nil: not in this process
 	indexes  *replay.Indexes
@@ -60,7 +62,9 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.runs = replay.NewRuns(m.log)
 	r.replay = replay.New(replay.Config{
+		Runs: r.runs, Reader: func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal },
 		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Revealer: revealer,
 		Who:         func(ctx context.Context) string { return api.Who(ctx).Principal.Name },
 		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
@@ -76,6 +80,7 @@ func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
 	if r.replay != nil {
 		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })
 		g.Go(func() error { return named("events", r.events.Run(ctx)) })
+		g.Go(func() error { return named("runs", r.runs.Run(ctx)) })
 		g.Go(func() error { return named("player", r.indexes.Run(ctx)) })
 	}
 }

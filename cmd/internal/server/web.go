@@ -31,8 +31,13 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
+	runs, err := m.runs()
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Config{
 		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
+		Runs: runs,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), Public: m.mountPublic, App: web.Handler(),
 	}, m.mount)
