@@ -37,7 +37,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	}
 	handler := api.New(api.Config{
 		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
-		Runs: runs,
+		Runs:      runs,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), Public: m.mountPublic, App: web.Handler(),
 	}, m.mount)

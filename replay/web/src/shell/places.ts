@@ -10,6 +10,7 @@ export interface Place {
 
 export const places: Place[] = [
   { name: 'Sessions', href: '/', pages: ['sessions', 'session'] },
+  { name: 'Runs', href: '/runs', pages: ['runs'] },
   { name: 'Search', href: '/search', pages: ['search'] },
   { name: 'Approvals', href: '/approvals', pages: ['approvals'] },
   { name: 'Access', href: '/access', pages: ['access'] },

@@ -11,6 +11,8 @@ test.each([
   ['/sessions/%zz', { page: 'session', id: '%zz' }],
   ['/sessions/', { page: 'unknown' }],
   ['/sessions/a/b', { page: 'unknown' }],
+  ['/runs', { page: 'runs', id: '' }],
+  ['/runs/r-1', { page: 'runs', id: 'r-1' }],
   ['/approvals', { page: 'approvals', id: '' }],
   ['/approvals/a-1', { page: 'approvals', id: 'a-1' }],
   ['/approvals/a/b', { page: 'unknown' }],

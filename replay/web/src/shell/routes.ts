@@ -3,6 +3,7 @@ export type Route =
   | { page: 'search' }
   | { page: 'session'; id: string }
   | { page: 'approvals'; id: string } // empty: the list alone
+  | { page: 'runs'; id: string } // empty: the list
   | { page: 'resources'; kind: string; name: string } // no name: the list alone
   | { page: 'access' }
   | { page: 'audit' }
@@ -28,6 +29,7 @@ export function routeOf(pathname: string): Route {
   }
   if (more.length > 0 || name === '') return { page: 'unknown' }
   if (place === 'sessions' && name) return { page: 'session', id: decode(name) }
+  if (place === 'runs') return { page: 'runs', id: decode(name ?? '') }
   if (place === 'approvals') return { page: 'approvals', id: decode(name ?? '') }
   return { page: 'unknown' }
 }
