@@ -15,7 +15,7 @@ var blocks = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 // pastes them, against a gateway that serves what the README declares.
 func TestDocumentsRun(t *testing.T) {
 	t.Parallel()
-	pages := []string{"README.md", "deploy/docs/postgres.md", "deploy/docs/search.md", "deploy/docs/player.md"}
+	pages := []string{"README.md", "deploy/docs/postgres.md", "deploy/docs/search.md", "deploy/docs/player.md", "deploy/docs/agents.md"}
 	target := newTarget(t)
 	g := newGateway(t, target, "")
 	// What the README declares takes the place of what the other tests declare.

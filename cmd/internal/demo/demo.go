@@ -180,6 +180,13 @@ spec:
 ---
 apiVersion: sallyport/v1
 kind: Role
+metadata: {name: agents}
+spec:
+  members: {agents: [triage]}
+  targets: {labels: {env: demo}}
+---
+apiVersion: sallyport/v1
+kind: Role
 metadata: {name: dbas}
 spec:
   members: {groups: [dba]}

@@ -43,6 +43,7 @@ func (d *demo) story(ctx context.Context) error {
 		{"mail is masked however she asks for it, and cards wherever they are", d.masked},
 		{"alice tries to drop the table: it waits, and bob refuses", d.dropRefused},
 		{"alice drops last year's copy: it waits, and bob approves", d.dropApproved},
+		{"an agent works on a prompt, and what it does is found from the prompt", d.runs},
 		{"somebody searches for what happened to customers", d.searches},
 		{"the recording is whole and unaltered", d.proves},
 	}
@@ -96,11 +97,15 @@ func (d *demo) token(ctx context.Context, in api.NewToken) (*api.TokenMade, erro
 
 // psql runs statements through the gateway with the real client, shows what it said, and returns it.
 func (d *demo) psql(ctx context.Context, token string, statements ...string) (string, error) {
+	return d.psqlAs(ctx, alice, token, statements...)
+}
+
+func (d *demo) psqlAs(ctx context.Context, user, token string, statements ...string) (string, error) {
 	host, port, err := net.SplitHostPort(d.server.Address("postgres"))
 	if err != nil {
 		return "", fmt.Errorf("address of the gateway: %w", err)
 	}
-	args := []string{"--no-psqlrc", "-P", "pager=off", fmt.Sprintf("host=%s port=%s user=%s dbname=orders application_name=psql", host, port, alice)}
+	args := []string{"--no-psqlrc", "-P", "pager=off", fmt.Sprintf("host=%s port=%s user=%s dbname=orders application_name=psql", host, port, user)}
 	for _, s := range statements {
 		args = append(args, "-c", s)
 		d.say("   orders=> %s", s)
