@@ -43,32 +43,40 @@ var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPaddin
 // Mint makes a token: the secret, to be shown once and kept nowhere, and the control fact that
 // lets it be recognised.
 func Mint(s Spec, now time.Time) (secret string, fact *schemas.TokenCreated, err error) {
-	if s.Principal.GetName() == "" {
-		return "", nil, errors.New("a token needs a principal")
-	}
-	if s.TTL <= 0 {
-		return "", nil, errors.New("a token needs a time to live above zero")
+	if fact, err = s.fact(now); err != nil {
+		return "", nil, err
 	}
 	var random [secretSize]byte
 	_, _ = rand.Read(random[:]) // never fails: see crypto/rand
 	secret = prefix + encoding.EncodeToString(random[:])
-	verifier, err := verifier(s.Principal.Name, secret)
-	if err != nil {
+	if fact.Verifier, err = verifier(s.Principal.Name, secret); err != nil {
 		return "", nil, err
 	}
 	sum := sha256.Sum256([]byte(secret))
+	fact.Lookup = sum[:]
+	return secret, fact, nil
+}
+
+// fact is what is kept of a token, but for how it is recognised.
+func (s Spec) fact(now time.Time) (*schemas.TokenCreated, error) {
+	if s.Principal.GetName() == "" {
+		return nil, errors.New("a token needs a principal")
+	}
+	if s.TTL <= 0 {
+		return nil, errors.New("a token needs a time to live above zero")
+	}
 	id := schemas.NewID("t-")
 	principal := proto.CloneOf(s.Principal)
 	principal.TokenId = id
-	fact = &schemas.TokenCreated{
-		Id: id, Principal: principal, Run: s.Run, Verifier: verifier, Lookup: sum[:],
+	fact := &schemas.TokenCreated{
+		Id: id, Principal: principal, Run: s.Run,
 		Expires: now.Add(s.TTL).UnixNano(), Targets: s.Targets, Protocols: s.Protocols,
 		Ancestors: s.ancestors(), Starter: s.Starter, Provider: s.Provider, Method: s.Method,
 	}
 	if !s.SteppedUp.IsZero() {
 		fact.SteppedUp = s.SteppedUp.UnixNano()
 	}
-	return secret, fact, nil
+	return fact, nil
 }
 
 // ancestors is the line of tokens that ends with With.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,6 +87,10 @@ func (p *people) Scram(_ context.Context, user string) session.ScramCredentials 
 		c.Tokens = append(c.Tokens, session.ScramToken{StoredKey: k.StoredKey, ServerKey: k.ServerKey, Identity: t.id})
 	}
 	return c
+}
+
+func (p *people) Certificate(context.Context, string, *x509.Certificate) (*session.Identity, error) {
+	return nil, errors.New("there are none")
 }
 
 func (p *people) Password(_ context.Context, user, secret string) (*session.Identity, error) {

@@ -131,6 +131,12 @@ func (c *conn) authenticate(ctx context.Context, s *startup) (*session.Identity,
 }
 
 func (c *conn) prove(ctx context.Context, s *startup) (*session.Identity, error) {
+	if c.proven != nil {
+		// One for another name, or that is no longer good, counts for nothing: it is as if there were none.
+		if id, err := c.srv.c.Authenticator.Certificate(ctx, s.user, c.proven); err == nil {
+			return id, nil
+		}
+	}
 	creds := c.srv.c.Authenticator.Scram(ctx, s.user)
 	if !creds.PasswordOnly {
 		return c.scram(creds)

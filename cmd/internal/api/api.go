@@ -17,36 +17,38 @@ import (
 
 // Config is what New needs.
 type Config struct {
-	Log       *journal.Log
-	Registry  *registry.Registry
-	Login     *login.Service
-	Access    *Access
-	Applier   Applier
-	Entrances Entrances
-	Runs      Runs
-	PublicURL string                      // of the web app, without a slash at its end
-	MaxTTL    time.Duration               // longest life of a token
-	Ready     func(r *http.Request) error // nil: the process serves
-	Public    func(*http.ServeMux)        // adds what is asked without signing in
-	Metrics   http.Handler
-	App       http.Handler // the browser app
-	Logger    *slog.Logger
-	Now       func() time.Time
+	Log          *journal.Log
+	Registry     *registry.Registry
+	Login        *login.Service
+	Access       *Access
+	Applier      Applier
+	Entrances    Entrances
+	Runs         Runs
+	Certificates CertificateSigner
+	PublicURL    string                      // of the web app, without a slash at its end
+	MaxTTL       time.Duration               // longest life of a token
+	Ready        func(r *http.Request) error // nil: the process serves
+	Public       func(*http.ServeMux)        // adds what is asked without signing in
+	Metrics      http.Handler
+	App          http.Handler // the browser app
+	Logger       *slog.Logger
+	Now          func() time.Time
 }
 
 // API answers HTTP requests.
 type API struct {
-	log       *journal.Log
-	registry  *registry.Registry
-	login     *login.Service
-	access    *Access
-	applier   Applier
-	publicURL string
-	maxTTL    time.Duration
-	runs      Runs
-	logger    *slog.Logger
-	now       func() time.Time
-	in        Entrances
+	log          *journal.Log
+	registry     *registry.Registry
+	login        *login.Service
+	access       *Access
+	applier      Applier
+	publicURL    string
+	maxTTL       time.Duration
+	runs         Runs
+	certificates CertificateSigner
+	logger       *slog.Logger
+	now          func() time.Time
+	in           Entrances
 }
 
 // New returns the handler of everything. mount adds the routes of other services to the mux that
@@ -55,7 +57,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	a := &API{
 		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, applier: c.Applier,
 		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now, in: c.Entrances,
-		runs: c.Runs,
+		runs: c.Runs, certificates: c.Certificates,
 	}
 	behind := http.NewServeMux()
 	mount(behind)

@@ -71,6 +71,13 @@ func (a *API) identify(r *http.Request) (*Identity, error) {
 	}
 	cookie := a.cookie(r, cookieSession)
 	if cookie == "" {
+		if t, err := a.byCertificate(r); t != nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			// Browsers send certificates by themselves, as they send cookies.
+			return &Identity{Principal: t.Principal, Run: t.Run, Targets: t.Targets, Token: t}, sameSite(r)
+		}
 		return nil, &schemas.Error{Code: schemas.CodeUnauthenticated, Message: "not signed in"}
 	}
 	if err := sameSite(r); err != nil {

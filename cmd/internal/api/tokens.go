@@ -45,6 +45,7 @@ type TokenListed struct {
 	Run       string    `json:"run,omitempty"`
 	Targets   []string  `json:"targets,omitempty"`
 	Protocols []string  `json:"protocols,omitempty"`
+	Serial    string    `json:"serial,omitempty"` // of a client certificate
 	MadeBy    string    `json:"made_by"`
 	MadeWith  string    `json:"made_with,omitempty"` // id of the token that it was made with
 }
@@ -55,6 +56,7 @@ const defaultTTL = time.Hour
 func (a *API) mountTokens(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/tokens", a.handle(a.listTokens))
 	mux.HandleFunc("POST /api/v1/tokens", a.handle(a.createToken))
+	mux.HandleFunc("POST /api/v1/certificates", a.handle(a.createCertificate))
 	mux.HandleFunc("DELETE /api/v1/tokens", a.handle(a.revokeTokens))
 	mux.HandleFunc("DELETE /api/v1/tokens/{id}", a.handle(a.revokeToken))
 }
@@ -91,15 +93,9 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
-	spec, err := a.spec(r.Context(), in)
+	spec, err := a.specWithRun(r.Context(), in)
 	if err != nil {
 		return nil, err
-	}
-	if in.RunPrompt != nil {
-		run := NewRun{Prompt: *in.RunPrompt, Model: in.RunModel, Parent: in.RunParent, Attributes: in.RunAttributes, Traceparent: in.Traceparent}
-		if spec.Run, err = a.openRun(r.Context(), spec, run); err != nil {
-			return nil, err
-		}
 	}
 	secret, fact, err := login.Mint(spec, a.now())
 	if err != nil {
@@ -113,6 +109,17 @@ func (a *API) makeToken(r *http.Request, in NewToken) (*TokenMade, error) {
 		made.Link = a.publicURL + "/signin#code=" + secret
 	}
 	return made, nil
+}
+
+// specWithRun is spec, with the run opened that the request asks for.
+func (a *API) specWithRun(ctx context.Context, in NewToken) (login.Spec, error) {
+	spec, err := a.spec(ctx, in)
+	if err != nil || in.RunPrompt == nil {
+		return spec, err
+	}
+	run := NewRun{Prompt: *in.RunPrompt, Model: in.RunModel, Parent: in.RunParent, Attributes: in.RunAttributes, Traceparent: in.Traceparent}
+	spec.Run, err = a.openRun(ctx, spec, run)
+	return spec, err
 }
 
 // issue puts a token on the log. What was made with a token that was revoked meanwhile is revoked.
@@ -148,7 +155,7 @@ func (a *API) listTokens(w http.ResponseWriter, r *http.Request) error {
 		l := TokenListed{
 			ID: t.Id, Principal: t.Principal.GetName(), Kind: kindName(t.Principal.GetKind()), Groups: append([]string{}, t.Principal.GetGroups()...),
 			Expires: time.Unix(0, t.Expires).UTC(), Run: t.Run.GetId(), Targets: t.Targets, Protocols: t.Protocols,
-			MadeBy: s.Maker(schemas.TokenID(t.Id)),
+			Serial: t.Serial, MadeBy: s.Maker(schemas.TokenID(t.Id)),
 		}
 		if n := len(t.Ancestors); n > 0 {
 			l.MadeWith = t.Ancestors[n-1]

@@ -69,6 +69,7 @@ An administrator makes tokens for anybody. Everybody else makes them for themsel
 	var ttl time.Duration
 	var promptFile string
 	var asJSON bool
+	var certificate string
 	flags := create.Flags()
 	flags.StringVar(&in.User, "user", "", "`NAME` of the user it is for")
 	flags.StringVar(&in.Agent, "agent", "", "`NAME` of the agent it is for")
@@ -82,6 +83,7 @@ An administrator makes tokens for anybody. Everybody else makes them for themsel
 	flags.StringVar(&in.Traceparent, "traceparent", "", "W3C Trace Context of what starts the run")
 	flags.StringVar(&in.RunParent, "parent", "", "`RUN` that started this one")
 	flags.BoolVar(&in.SignIn, "sign-in", false, "print a link that signs a browser in, once, instead of a token")
+	flags.StringVar(&certificate, "certificate", "", "make a client certificate instead, in `NAME`.crt and NAME.key")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	create.RunE = func(c *cobra.Command, _ []string) error {
 		if c.Flags().Changed("ttl") {
@@ -94,6 +96,9 @@ An administrator makes tokens for anybody. Everybody else makes them for themsel
 			}
 			text := string(prompt)
 			in.RunPrompt = &text
+		}
+		if certificate != "" {
+			return a.createCertificate(c, in, certificate, asJSON)
 		}
 		return a.createToken(c, in, asJSON)
 	}

@@ -107,7 +107,7 @@ func (m *Main) postgres(gateway *session.Gateway, keys *keys) (func(context.Cont
 	server, err := postgres.New(postgres.Config{
 		Gateway: gateway, Authenticator: m.login.For(postgres.Protocol), SignIns: api.SignIns{Log: m.log},
 		Credentials: credential.New(credential.Config{Sealer: keys.seal}), RequireTLS: true,
-		TLS: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12},
+		TLS: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert},
 		Limits: postgres.Limits{
 			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
 			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/certs"
 	"sallyport/replay/web"
 )
 
@@ -35,8 +36,13 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
+	clients, err := certs.OpenClients(certs.Config{Dir: m.config.TLSDir(), Now: time.Now})
+	if err != nil {
+		return err
+	}
 	handler := api.New(api.Config{
-		Log: m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
+		Certificates: clients,
+		Log:          m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
 		Runs:      runs,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), Public: m.mountPublic, App: web.Handler(),
@@ -58,7 +64,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 		if err != nil {
 			return err
 		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, ClientAuth: tls.RequestClientCert, ClientCAs: clients.Pool()})
 	}
 	m.serveHTTP(ctx, g, l, &http.Server{Handler: handler})
 	return nil
