@@ -255,7 +255,13 @@ type shell struct {
 
 func (g *gateway) shell(user, token string) *shell {
 	g.t.Helper()
-	c := g.psql(user, token)
+	return g.shellOf(g.psql(user, token), "")
+}
+
+// shellOf is a psql that is held open, with further words in its connection string.
+func (g *gateway) shellOf(c *exec.Cmd, words string) *shell {
+	g.t.Helper()
+	c.Args[2] += " " + words
 	s := &shell{t: g.t, out: new(lockedBuffer), cmd: c, done: make(chan error, 1)}
 	c.Stdout, c.Stderr = s.out, s.out
 	var err error
