@@ -3,6 +3,7 @@ package enforcer
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -82,7 +83,7 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 		return v.watched()
 	}
 	v.policies(t, vars)
-	if ask.GetKind() == schemas.CommandKind_COMMAND_KIND_LINE && found.exec.Facts.Interactive {
+	if found.exec.Facts.GetInteractive() && restricted(ask.GetKind(), t.resource.Target.SSH) {
 		v.deny(ruleLine, "a restricted shell starts no other shell, and nothing else that one types into")
 	}
 	v.sshMasked(t.masks, ask)
@@ -92,6 +93,17 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 		v.unseen(t.resource.Target.Unparsed)
 	}
 	return v.done()
+}
+
+// restricted reports whether a command must not be one that people type into: where lines are decided one by one.
+func restricted(kind schemas.CommandKind, target *resources.SSH) bool {
+	switch kind {
+	case schemas.CommandKind_COMMAND_KIND_LINE:
+		return true
+	case schemas.CommandKind_COMMAND_KIND_EXEC:
+		return target != nil && target.Mode == resources.ModeRestricted
+	}
+	return false
 }
 
 // sshFound is the meaning of what is asked over SSH.
@@ -190,16 +202,27 @@ func (v *judgement) forward(rules *resources.SSH, f Forward) {
 	v.deny(ruleForward, fmt.Sprintf("no policy and no rule of the target lets connections be forwarded there (%s)", f.Direction))
 }
 
-// sshMasked judges what masks have to say: content that they look for can be masked in what a program writes, not in files.
+// sshMasked plans what is masked in what programs write: content that masks look for. What files and forwarded
+// connections hold is not masked: a file that may have it is not read.
 func (v *judgement) sshMasked(masks *maskSet, ask *schemas.VerdictAsk) {
-	for _, r := range masks.all {
-		if len(r.Mask.Detect) == 0 {
+	viewer := masks.viewer(ask.GetPrincipal())
+	plan := &schemas.MaskPlan{}
+	for i, rule := range viewer.rules {
+		if len(rule.Detect) == 0 { // columns, which nothing here has
 			continue
 		}
-		v.answer.Masks = append(v.answer.Masks, r.Metadata.Name)
-		revealed := r.Mask.Except != nil && r.Mask.Except.Match(ask.GetPrincipal())
-		if ask.GetOperation().GetReads() && !revealed {
-			v.deny(ruleMask, fmt.Sprintf("mask %s: what files hold cannot be masked, so they are not read", r.Metadata.Name))
+		if ask.GetOperation().GetReads() {
+			v.deny(ruleMask, fmt.Sprintf("mask %s: what files hold cannot be masked, so they are not read", masks.all[i].Metadata.Name))
 		}
+		if slices.Contains(rule.Detect, "external") {
+			v.deny(ruleMask, fmt.Sprintf("mask %s: its external detector needs whole values, which streams are not", masks.all[i].Metadata.Name))
+		}
+		plan.Rules = append(plan.Rules, rule)
+		if !rule.Revealed {
+			v.answer.Masks = append(v.answer.Masks, rule.Name)
+		}
+	}
+	if len(plan.Rules) > 0 {
+		v.answer.Plan = plan
 	}
 }

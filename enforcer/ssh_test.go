@@ -190,6 +190,69 @@ func TestSecretsOfCommandLines(t *testing.T) {
 	}
 }
 
+func TestMasksOverSSH(t *testing.T) {
+	const masks = `---
+apiVersion: sallyport/v1
+kind: Mask
+metadata: {name: mail}
+spec: {targets: {names: [web1]}, detect: [email], except: {groups: [privacy]}}
+---
+apiVersion: sallyport/v1
+kind: Mask
+metadata: {name: columns}
+spec: {targets: {names: [web1]}, columns: ["*.email"]}
+`
+	e, _ := newEnforcer(t, load(t, sshRules("deny")+masks), nil)
+	got := e.Verdict(t.Context(), execAsk("cat f"))
+	if got.Outcome != schemas.Outcome_OUTCOME_ALLOW || !slices.Equal(got.Masks, []string{"mail"}) || len(got.Plan.GetRules()) != 1 || got.Plan.Rules[0].Revealed {
+		t.Errorf("%v", got)
+	}
+	read := fileAsk(&schemas.FileOperation{Operation: "open", Path: "/x", Reads: true})
+	if got := e.Verdict(t.Context(), read); got.Outcome != schemas.Outcome_OUTCOME_DENY || !slices.Equal(policies(got), []string{"builtin/mask"}) {
+		t.Errorf("a file that may hold it: %v", got)
+	}
+	excepted := execAsk("cat f")
+	excepted.Principal.Groups = []string{"eng", "privacy"}
+	if got := e.Verdict(t.Context(), excepted); len(got.Masks) != 0 || !got.Plan.GetRules()[0].GetRevealed() {
+		t.Errorf("excepted: %v", got)
+	}
+	external := strings.Replace(masks, "detect: [email]", "detect: [external]", 1)
+	e, _ = newEnforcer(t, load(t, sshRules("deny")+external), nil)
+	if got := e.Verdict(t.Context(), execAsk("cat f")); got.Outcome != schemas.Outcome_OUTCOME_DENY {
+		t.Errorf("external: %v", got)
+	}
+}
+
+// TestPoliciesOfTheDocument loads what deploy/docs/commands.md shows, and holds it against what it says.
+func TestPoliciesOfTheDocument(t *testing.T) {
+	blocks := strings.Split(string(file(t, "../deploy/docs/commands.md")), "```yaml\n")[1:]
+	var shown []string
+	for _, b := range blocks {
+		yaml, _, _ := strings.Cut(b, "```")
+		shown = append(shown, yaml)
+	}
+	rs := load(t, strings.Replace(sshBase, "UNPARSED", "deny", 1)+"---\n"+strings.Join(shown, "---\n"))
+	e, _ := newEnforcer(t, rs, nil)
+	typed := sshAsk(kindLine, "sudo cat /etc/shadow")
+	typed.Observed = true
+	for _, c := range []struct {
+		ask *schemas.VerdictAsk
+		by  string
+	}{
+		{execAsk("sudo env wget x"), "no-downloads"},
+		{execAsk("sudo systemctl restart nginx"), "restart-with-consent"},
+		{sshAsk(kindShell, ""), "shells-with-consent"},
+		{execAsk("echo >> /etc/passwd"), "leave-etc-alone"},
+		{fileAsk(&schemas.FileOperation{Operation: "open", Path: "/etc/x", Writes: true}), "leave-etc-alone"},
+		{forwardAsk("local", "db1.internal", 5432), "to-the-database"},
+		{typed, "end-on-shadow"},
+	} {
+		if got := e.Verdict(t.Context(), c.ask); !slices.Equal(policies(got), []string{c.by}) {
+			t.Errorf("%s %s: %v", c.ask.Kind, c.ask.Text, got)
+		}
+	}
+}
+
 func marked(text string, secrets []*schemas.Span) string {
 	for _, s := range slices.Backward(secrets) {
 		text = text[:s.Offset] + s.Marker + text[s.Offset+s.Length:]

@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -34,25 +35,28 @@ type Config struct {
 type Shell struct {
 	c    Config
 	keys *keyReader
-	term *term.Terminal
 	dir  string // of the next line; empty: where the target begins
+
+	mu   sync.Mutex // of what Resize looks at
+	term *term.Terminal
+	size [2]int
 }
 
 // New returns a shell.
 func New(c Config) *Shell {
-	s := &Shell{c: c, keys: newKeyReader(c.Keys)}
-	s.term = term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{s.keys, c.Screen}, s.prompt())
-	s.Resize(c.Columns, c.Rows)
+	s := &Shell{c: c, keys: newKeyReader(c.Keys), size: [2]int{c.Columns, c.Rows}}
+	s.again()
 	return s
 }
 
 // Resize follows the client's terminal.
 func (s *Shell) Resize(columns, rows int) {
+	s.mu.Lock()
+	s.size = [2]int{columns, rows}
+	t := s.term
+	s.mu.Unlock()
 	if columns > 0 && rows > 0 {
-		_ = s.term.SetSize(columns, rows) // it redraws; a screen that is gone is seen by the next write
+		_ = t.SetSize(columns, rows) // it redraws; a screen that is gone is seen by the next write
 	}
 }
 
@@ -74,7 +78,7 @@ func (s *Shell) Run(ctx context.Context) (status int, err error) {
 		case errors.Is(err, term.ErrPasteIndicator):
 		case errors.Is(err, io.EOF) && s.keys.interrupted():
 			_, _ = io.WriteString(s.c.Screen, "^C\r\n")
-			s.term = s.again()
+			s.again()
 			continue
 		case errors.Is(err, io.EOF):
 			_, _ = io.WriteString(s.c.Screen, "\r\n")
@@ -95,17 +99,21 @@ func (s *Shell) Run(ctx context.Context) (status int, err error) {
 	return status, ctx.Err()
 }
 
-// again is a terminal after one that was interrupted, which has nothing of the line; its history is kept.
-func (s *Shell) again() *term.Terminal {
+// again makes an editor that has nothing of the line that was interrupted; its history is kept.
+func (s *Shell) again() {
 	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{s.keys, s.c.Screen}, s.prompt())
-	t.History = s.term.History
-	if s.c.Columns > 0 && s.c.Rows > 0 {
-		_ = t.SetSize(s.c.Columns, s.c.Rows)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.term != nil {
+		t.History = s.term.History
 	}
-	return t
+	if s.size[0] > 0 && s.size[1] > 0 {
+		_ = t.SetSize(s.size[0], s.size[1])
+	}
+	s.term = t
 }
 
 // plainCD is a line that changes the directory and does nothing else.

@@ -14,6 +14,9 @@ const (
 	FilesDigest = "digest"
 )
 
+// ModeRestricted is the value of SSH.Mode that gives people a shell of the gateway's own.
+const ModeRestricted = "restricted"
+
 // SSH is what only SSH targets have. How the target proves itself must be said: nothing is trusted
 // on first use.
 type SSH struct {
@@ -24,6 +27,7 @@ type SSH struct {
 	Env        []string  `json:"env,omitempty" doc:"environment variables that a client may set, * for any characters; LANG and LC_* by default"`
 	Forwards   *Forwards `json:"forwards,omitempty" doc:"where connections may be forwarded to without a policy that allows it; nowhere by default"`
 	Files      string    `json:"files,omitempty" schema:"enum=keep|digest" doc:"keep (the default): recordings hold what SFTP moves; digest: its SHA-256 and size"`
+	Mode       string    `json:"mode,omitempty" schema:"enum=shell|restricted" doc:"what a shell is: shell (the default), the target's own; restricted: one of the gateway's, in which each line is decided before it runs"`
 	Legacy     bool      `json:"legacy,omitempty" doc:"also offer the target algorithms that are broken or weak: SHA-1 signatures and key exchanges, CBC, ChaCha20-Poly1305 without strict key exchange"`
 }
 
