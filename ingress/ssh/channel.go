@@ -8,6 +8,7 @@ import (
 
 	xssh "golang.org/x/crypto/ssh"
 
+	"sallyport/ingress/restricted"
 	"sallyport/ingress/session"
 	"sallyport/schemas"
 )
@@ -27,6 +28,8 @@ type channel struct {
 	started bool
 	to      xssh.Channel // the target's, once it runs
 	number  uint64       // of the command; 0: none yet
+	watcher *watcher
+	lines   *restricted.Shell // instead of one of the target's
 }
 
 // session serves a session channel to its end.
@@ -119,12 +122,17 @@ func (ch *channel) resize(payload []byte) bool {
 		return false
 	}
 	ch.pty.Columns, ch.pty.Rows, ch.pty.Width, ch.pty.Height = w.Columns, w.Rows, w.Width, w.Height
-	if ch.to == nil {
+	if ch.to == nil && ch.lines == nil {
 		return true
 	}
 	if ch.r.s.Terminal(&schemas.Terminal{Command: ch.number, Columns: w.Columns, Rows: w.Rows}) != nil {
 		return false
 	}
+	if ch.lines != nil {
+		ch.lines.Resize(int(w.Columns), int(w.Rows))
+		return true
+	}
+	ch.watcher.resize(w.Columns, w.Rows)
 	_, err = ch.to.SendRequest("window-change", false, payload)
 	return err == nil
 }
@@ -239,7 +247,11 @@ func (ch *channel) decideAndRun(ctx context.Context, req *xssh.Request) error {
 		}
 		return ch.refuse(number, d.Refusal())
 	}
-	return ch.perform(ctx, &command{Command: c, number: number, in: in, req: req, replied: replied, began: ch.r.s.Now()})
+	run := &command{Command: c, number: number, in: in, req: req, replied: replied, began: ch.r.s.Now(), masks: d.Masks}
+	if ch.isRestricted(c) {
+		return ch.restrict(ctx, run)
+	}
+	return ch.perform(ctx, run)
 }
 
 // decide asks for a verdict, and commits command, verdict and the terminal's size.

@@ -35,6 +35,12 @@
 // algorithms that are not known to be weak; a target can be excepted (legacy). What a target
 // proves itself with is declared: there is no trust on first use.
 //
+// # Masks, observation, restricted shells
+//
+// What a program writes goes through the masks of its verdict before it is recorded and delivered (mask.go). What is typed
+// on a terminal is observed (watch.go, package observe), which is no barrier. A target whose mode is restricted gives a
+// shell of the gateway's own, whose lines are decided and run one by one (restricted.go, package restricted).
+//
 // # What is recorded
 //
 // Command lines with their verdict, before they reach the target; the terminal's type and sizes; the

@@ -23,6 +23,7 @@ type command struct {
 	req     *xssh.Request
 	replied bool
 	began   time.Time
+	masks   *session.Masks // nil: none
 
 	bytesIn, bytesOut atomic.Uint64
 	failed            error // of a pump that could not record; set once
@@ -113,15 +114,24 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	var pumps sync.WaitGroup
 	echo := newEcho(c.Terminal)
 	stop := make(chan struct{})
+	watch := ch.watch(ctx, c)
+	errs, err := ch.output(c, ch.client.Stderr(), schemas.Channel_CHANNEL_ERR, nil)
+	if err != nil {
+		return err
+	}
 	if c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
 		x := ch.newSFTP(c, to)
 		go x.pumpIn(ctx, stop)
 		pumps.Go(func() { x.pumpOut(ctx) })
 	} else {
-		go ch.pumpIn(ctx, c, to, echo, stop)
-		pumps.Go(func() { ch.pumpOut(ctx, c, to, ch.client, schemas.Channel_CHANNEL_OUT, echo) })
+		out, err := ch.output(c, ch.client, schemas.Channel_CHANNEL_OUT, watch)
+		if err != nil {
+			return err
+		}
+		go ch.pumpIn(ctx, c, to, echo, watch, stop)
+		pumps.Go(func() { ch.pumpOut(ctx, to, out, echo) })
 	}
-	pumps.Go(func() { ch.pumpOut(ctx, c, to.Stderr(), ch.client.Stderr(), schemas.Channel_CHANNEL_ERR, nil) })
+	pumps.Go(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil) })
 	drained := make(chan struct{})
 	go func() {
 		pumps.Wait()
@@ -131,6 +141,7 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 		ch.targetRequest(c, req, drained)
 	}
 	<-drained
+	watch.end()
 	// Not before the exit status: a client whose own input has ended closes the channel when the
 	// output ends, and what comes later is lost.
 	_ = ch.client.CloseWrite()
@@ -152,7 +163,7 @@ func (c *command) fail(err error, to xssh.Channel) {
 }
 
 // pumpIn records what the client types and then forwards it.
-func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, stop <-chan struct{}) {
+func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, watch *watcher, stop <-chan struct{}) {
 	sniff := sniffer{terminal: c.Terminal}
 	for {
 		err := c.in.wait(stop)
@@ -164,7 +175,9 @@ func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo
 			return
 		}
 		buf := buffers.Get().(*[chunk]byte)
-		err = ch.forward(ctx, c, to, buf[:c.in.take(buf[:])], echo, &sniff)
+		b := buf[:c.in.take(buf[:])]
+		watch.input(b)
+		err = ch.forward(ctx, c, to, b, echo, &sniff)
 		buffers.Put(buf)
 		if err != nil {
 			c.fail(err, to)
@@ -194,12 +207,11 @@ func (ch *channel) forward(ctx context.Context, c *command, to xssh.Channel, b [
 	return nil
 }
 
-// pumpOut records what the target says and then delivers it.
-func (ch *channel) pumpOut(ctx context.Context, c *command, from io.Reader, client io.Writer, channel schemas.Channel, echo *echo) {
-	s, sniff := ch.r.s, sniffer{terminal: c.Terminal}
+// pumpOut takes what the target says.
+func (ch *channel) pumpOut(ctx context.Context, from io.Reader, out *output, echo *echo) {
+	c := out.c
 	in := copier{from: from}
 	defer in.free()
-	gone := false
 	for {
 		b, err := in.next()
 		if len(b) > 0 {
@@ -209,21 +221,17 @@ func (ch *channel) pumpOut(ctx context.Context, c *command, from io.Reader, clie
 				bad = ch.settle(c, echo.output(b))
 			}
 			if bad == nil {
-				bad = s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: channel, Format: sniff.format(b), Data: b})
-			}
-			if bad == nil && s.Strict {
-				bad = s.Flush(ctx)
+				bad = out.write(ctx, b)
 			}
 			if bad != nil {
 				c.fail(bad, ch.to)
 				return
 			}
-			if !gone { // what a client that left does not read is recorded all the same
-				_, werr := client.Write(b)
-				gone = werr != nil
-			}
 		}
 		if err != nil {
+			if bad := out.end(ctx); bad != nil {
+				c.fail(bad, ch.to)
+			}
 			return
 		}
 	}
