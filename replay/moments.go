@@ -109,7 +109,11 @@ func (m *moments) moment(e *schemas.Entry) *Moment {
 	case *schemas.Entry_File:
 		return &Moment{Kind: "file", Text: brief(k.File.GetPath()), Command: k.File.GetCommand(), Bytes: k.File.GetBytesIn() + k.File.GetBytesOut(), Done: true}
 	case *schemas.Entry_Terminal:
-		return &Moment{Kind: "terminal", Text: fmt.Sprintf("%d×%d", k.Terminal.GetColumns(), k.Terminal.GetRows()), Command: k.Terminal.GetCommand(), Done: true}
+		one := &Moment{Kind: "terminal", Command: k.Terminal.GetCommand(), Done: true}
+		if k.Terminal.GetColumns() > 0 { // a client without a window says 0
+			one.Text = fmt.Sprintf("%d×%d", k.Terminal.GetColumns(), k.Terminal.GetRows())
+		}
+		return one
 	case *schemas.Entry_Notice:
 		if k.Notice.GetKind() != "gateway" {
 			return nil

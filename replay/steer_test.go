@@ -111,6 +111,9 @@ func TestWatchingAsksTheGatewayFirst(t *testing.T) {
 			t.Errorf("%d %s", status, body)
 		}
 	}
+	if status, body := w.get("bob", "/sessions/"+string(first)+"/export"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
 	if got := gateway.all(); got != "WATCHED by bob: " {
 		t.Errorf("asked %q", got)
 	}

@@ -33,9 +33,22 @@ func (s *Service) view(ctx context.Context, one Session, how string) error {
 	if !one.Open {
 		return nil
 	}
-	err = s.ask(ctx, one.ID, schemas.SessionAsk_ACTION_WATCHED, "")
+	return s.tellWatched(ctx, one)
+}
+
+// tellWatched lets the gateway tell the person at the client, once in a while and not for every way in
+// which somebody looks.
+func (s *Service) tellWatched(ctx context.Context, one Session) error {
+	key := fmt.Sprintf("told %q %s", s.Who(ctx), one.ID)
+	if s.viewed.has(key, s.Now()) {
+		return nil
+	}
+	err := s.ask(ctx, one.ID, schemas.SessionAsk_ACTION_WATCHED, "")
 	if errors.Is(err, errNobody) { // its gateway is gone: nothing goes on in it
 		return nil
+	}
+	if err == nil {
+		s.viewed.add(key, s.Now())
 	}
 	return err
 }

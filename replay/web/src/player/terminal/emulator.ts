@@ -18,7 +18,7 @@ export class Emulator {
   private idle: (() => void)[] = []
 
   constructor(columns: number, rows: number, scrollback = 2000) {
-    this.terminal = new Terminal({ cols: Math.max(2, columns), rows: Math.max(1, rows), scrollback, allowProposedApi: true, logLevel: 'off' })
+    this.terminal = new Terminal({ cols: columns > 1 ? columns : 80, rows: rows > 0 ? rows : 24, scrollback, allowProposedApi: true, logLevel: 'off' })
     this.terminal.loadAddon(new Unicode11Addon())
     this.terminal.unicode.activeVersion = '11'
   }
@@ -37,6 +37,7 @@ export class Emulator {
     return this.pending === 0 ? Promise.resolve() : new Promise((done) => this.idle.push(done))
   }
 
+  // A client without a window says that its size is 0: that is no size.
   resize(columns: number, rows: number) {
     if (columns > 1 && rows > 0) this.terminal.resize(columns, rows)
   }
