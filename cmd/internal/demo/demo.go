@@ -55,6 +55,8 @@ type demo struct {
 	server *server.Main
 	client *client.Client
 	bob    *reviewer
+
+	passwords map[string]string // of the built-in provider's users
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.c.Out, format+"\n", args...) }

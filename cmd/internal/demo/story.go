@@ -35,10 +35,14 @@ func (d *demo) story(ctx context.Context) error {
 	if d.bob, err = d.reviewer(ctx); err != nil {
 		return err
 	}
+	if err := d.addPeople(ctx); err != nil {
+		return err
+	}
 	steps := []struct {
 		title string
 		run   func(context.Context, string) error
 	}{
+		{"alice signs in, with the built-in provider's user and password", d.signsIn},
 		{"alice reads her customers, with her own psql and a token instead of a password", d.reads},
 		{"mail is masked however she asks for it, and cards wherever they are", d.masked},
 		{"alice tries to drop the table: it waits, and bob refuses", d.dropRefused},
@@ -76,6 +80,7 @@ func (d *demo) stay(ctx context.Context, token string) error {
 	d.say("\nYour turn. In another terminal:\n")
 	d.say("    PGPASSWORD=%s psql \"host=%s port=%s user=%s dbname=orders\"", token, host, port, alice)
 	d.say("\nand in a browser (the link signs you in, once):\n\n    %s", link.Link)
+	d.say("\nor sign in there as %s with %s\nor, to decide as a reviewer, as %s with %s", alice, d.passwords[alice], bob, d.passwords[bob])
 	d.say("\nTry: SELECT * FROM customers;   and watch the session live in the browser.")
 	d.say("\nTry: DELETE FROM customers;   It waits: decide as bob, in a third terminal, with\n")
 	d.say("    export SALLYPORT_TOKEN=%s", d.bob.token)
