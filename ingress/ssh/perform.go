@@ -26,8 +26,8 @@ type command struct {
 	masks   *session.Masks // nil: none
 
 	bytesIn, bytesOut atomic.Uint64
-	failed            error // of a pump that could not record; set once
-	once              sync.Once
+	mu                sync.Mutex
+	failed            error // of a pump that could not record
 	exit              outcome
 }
 
@@ -147,8 +147,8 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	_ = ch.client.CloseWrite()
 	close(stop)
 	close(ch.relayed)
-	if c.failed != nil {
-		return c.failed
+	if err := c.failure(); err != nil {
+		return err
 	}
 	if err := ch.settle(c, echo.close()); err != nil {
 		return err
@@ -158,8 +158,19 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 
 // fail notes that something could not be recorded; what runs is ended.
 func (c *command) fail(err error, to xssh.Channel) {
-	c.once.Do(func() { c.failed = err })
+	c.mu.Lock()
+	if c.failed == nil {
+		c.failed = err
+	}
+	c.mu.Unlock()
 	_ = to.Close()
+}
+
+// failure is the first error of a pump.
+func (c *command) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
 }
 
 // pumpIn records what the client types and then forwards it.
