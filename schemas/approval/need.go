@@ -71,36 +71,50 @@ func (s State) counts(r *schemas.ApprovalRule, v Review) bool {
 	return v.Decision == Approve && (r.GetStarter() || !started) && (v.StepUp || !r.GetStepUp())
 }
 
-// fills returns how many places of groups are left when each person takes one, as well as can be.
+// fills returns how many places of groups are left when each person takes one, as well as can be,
+// however often they said it.
 func (s State) fills(reviews []Review, groups []*schemas.ApprovalReviewers) (left int) {
+	people := byPerson(reviews)
 	var places []*schemas.ApprovalReviewers
 	for _, g := range groups {
 		n := max(int(g.GetCount()), 1)
-		if n > len(reviews) { // cannot be filled
-			left += n - len(reviews)
-			n = len(reviews)
+		if n > len(people) { // cannot be filled
+			left += n - len(people)
+			n = len(people)
 		}
 		for range n {
 			places = append(places, g)
 		}
 	}
-	taken := make([]int, len(reviews)) // the place that a person takes, plus 1
+	taken := make([]int, len(people)) // the place that a person takes, plus 1
 	for p := range places {
-		if !s.seat(p, places, reviews, taken, make([]bool, len(reviews))) {
+		if !s.seat(p, places, people, taken, make([]bool, len(people))) {
 			left++
 		}
 	}
 	return left
 }
 
+// byPerson puts together what each person said.
+func byPerson(reviews []Review) (people [][]Review) {
+	for _, v := range reviews {
+		i := slices.IndexFunc(people, func(p []Review) bool { return p[0].Reviewer.GetName() == v.Reviewer.GetName() })
+		if i < 0 {
+			i, people = len(people), append(people, nil)
+		}
+		people[i] = append(people[i], v)
+	}
+	return people
+}
+
 // seat finds somebody for a place, moving others to places of theirs if that helps.
-func (s State) seat(place int, places []*schemas.ApprovalReviewers, reviews []Review, taken []int, tried []bool) bool {
-	for i, v := range reviews {
-		if tried[i] || !s.in(v.Reviewer, places[place], v.At) {
+func (s State) seat(place int, places []*schemas.ApprovalReviewers, people [][]Review, taken []int, tried []bool) bool {
+	for i, person := range people {
+		if tried[i] || !slices.ContainsFunc(person, func(v Review) bool { return s.in(v.Reviewer, places[place], v.At) }) {
 			continue
 		}
 		tried[i] = true
-		if taken[i] == 0 || s.seat(taken[i]-1, places, reviews, taken, tried) {
+		if taken[i] == 0 || s.seat(taken[i]-1, places, people, taken, tried) {
 			taken[i] = place + 1
 			return true
 		}

@@ -70,12 +70,13 @@ func (s State) takes(step *schemas.ApprovalStep, moment time.Time, v Review) boo
 }
 
 // short counts the places of a step that are left. Once its time is over one entry of escalate will
-// do instead.
+// do instead, by what was said since.
 func (s State) short(step *schemas.ApprovalStep, moment time.Time, reviews []Review, at time.Time) int {
 	left := s.missing(reviews, step.GetAny(), step.GetAll())
 	if over(moment, at) {
+		late := slices.DeleteFunc(slices.Clone(reviews), func(v Review) bool { return !over(moment, v.At) })
 		for _, g := range step.GetEscalate() {
-			left = min(left, s.fills(reviews, []*schemas.ApprovalReviewers{g}))
+			left = min(left, s.fills(late, []*schemas.ApprovalReviewers{g}))
 		}
 	}
 	return left
