@@ -125,7 +125,8 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	write := func(name, last string) {
-		text := "#!/bin/dash\n{ printf '%s' " + name + "; for _w; do printf '\\001%s' \"$_w\"; done; printf '\\002'; } >> " + s.log + "\n" + last + "\n"
+		// A call is one write, since others may be called at the same time.
+		text := "#!/bin/dash\n_l=" + name + "\nfor _w; do _l=\"$_l\x01$_w\"; done\nprintf '%s\\002' \"$_l\" >> " + s.log + "\n" + last + "\n"
 		if err := os.WriteFile(filepath.Join(s.bin, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
