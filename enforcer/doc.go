@@ -82,8 +82,8 @@
 // write. A shell, and an interpreter, a pager or an editor on a terminal, are command.exec.interactive. Of one that is
 // opaque or unparsed what is said above holds, with command.exec.opaque and unparsed.
 //
-// command.file names a file by its absolute, clean name, symbolic links not followed; a relative name, which means
-// what the target makes of it, counts as unparsed. command.forward is denied unless a policy that mentions it allows or
+// command.file names a file by its absolute, clean name, as the gateway had the target resolve it; a relative name, which
+// means what the target makes of it, counts as unparsed. Files in command lines are named as they are written. command.forward is denied unless a policy that mentions it allows or
 // holds it, or the target's rules (ssh.forwards) let it pass.
 //
 // What was observed in a shell (command.observed) has happened already. Only policies that mention
