@@ -32,7 +32,8 @@
 //
 // The whole text and its parameters, who asks, on whose behalf and with which prompt (read from the
 // run's fact), what the enforcer made of it, and what became of the last requests that do the same to
-// the same. One decision may be said of several requests; each is judged on its own.
+// the same. One decision may be said of several requests; each is judged on its own. How many rows a
+// statement would touch (EXPLAIN) is not estimated.
 //
 // # Access for a time
 //

@@ -15,8 +15,8 @@
 //
 // [Sessions] projects FACTS into the bucket of sessions, [Events] projects FACTS and CONTROL into
 // EVENTS, [Indexes] keeps what players seek with ([Index]): activity over time, alerts, places of commands,
-// and keyframes of terminals (schemas/screen), bounded however long a session is. All resume where they were, run in any number of replicas, and can be rebuilt beside
-// themselves ([Projection]). [Service] answers the API. [Play], [WriteCast], [WriteHTML] and
+// and keyframes of terminals (schemas/screen), bounded however long a session is. All resume where they
+// were, run in any number of replicas, and can be rebuilt beside themselves ([Projection]). [Service] answers the API. [Play], [WriteCast], [WriteHTML] and
 // [WriteLines] render entries, wherever they come from: [Entries] (the log), [Stream] (the
 // websocket) or [Lines] (an NDJSON export).
 //
@@ -70,8 +70,7 @@
 // # What this does not do
 //
 // It does not archive or purge, and it does not search. What is masked it reveals to people who are
-// excepted from the masks, on request only, and as a fact. Entries
-// of protocols other than databases are shown as what they are (text, bytes), without a terminal.
+// excepted from the masks, on request only, and as a fact.
 //
 // References: asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/), CloudEvents 1.0
 // (https://github.com/cloudevents/spec), OCSF 1.8 (https://schema.ocsf.io/1.8.0/), RFC 6455, RFC 9457.

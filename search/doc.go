@@ -78,6 +78,6 @@
 //
 // # Not done here
 //
-// Who reads is known to the [Authorizer] alone. Entries that were archived and purged stay in the
-// index until it is rebuilt; the archive is not read yet.
+// Who reads is known to the [Authorizer] alone. Entries that are purged from the log stay in the index
+// until it is rebuilt. There is no archive to read.
 package search

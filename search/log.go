@@ -40,7 +40,7 @@ func (s *Service) sameLog(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("find where the index stands: %w", err)
 	}
-	gone := m.Sequence != at.Facts // the archiver has it
+	gone := m.Sequence != at.Facts // purged
 	return gone || m.Time.UnixNano() == s.store.mark, nil
 }
 

@@ -26,6 +26,8 @@
 // and decides only if they could sign in and do the same here. Links in mail and in Teams are signed,
 // so that nobody else can make one, and decide nothing by themselves: who follows one has to sign in.
 //
+// Slack and Teams were tried against stand-ins alone, never in a live workspace.
+//
 // References: Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks), Slack
 // "Verifying requests", "Block Kit", "Handling user interaction"; Adaptive Cards 1.4; RFC 5321, 5322.
 package notify

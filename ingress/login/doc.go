@@ -14,5 +14,8 @@
 //
 // A token is a random secret of 160 bits, shown once. What is kept of it (a control fact, see
 // [Mint]) is its SHA-256, by which a bearer is found, and a SCRAM-SHA-256 verifier (RFC 5802,
-// RFC 7677), by which a client proves that it has the token without sending it.
+// RFC 7677), by which a client proves that it has the token without sending it. A client certificate
+// is a token whose secret is its key ([Certify]); a registered SSH key is a fact of its own ([NewKey]).
+//
+// Not done: certificates that other authorities have issued, and rules that map their names to people.
 package login

@@ -1,6 +1,6 @@
-// Package web is the browser app: sign-in, the list of sessions, search, the inbox of requests for
-// approval, rules, audit and health for administrators, and the player that shows a session's
-// history and its live tail.
+// Package web is the browser app: sign-in, the list of sessions, search, runs of agents, the inbox of
+// requests for approval, access for a time, rules, audit and health for administrators, and the player
+// that shows a session's history and its live tail.
 //
 // The app is Svelte and TypeScript in src, built by Vite into dist, and dist is committed and
 // embedded, so that building Sallyport needs only Go. A build is byte-identical on every machine:

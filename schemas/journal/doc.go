@@ -35,4 +35,9 @@
 // # What an acknowledgement means
 //
 // See [Sync].
+//
+// # Not done
+//
+// Payloads are not encrypted (an [schemas.Envelope] has a codec and a key id for it), nothing is archived, and no
+// checkpoint of a stream's head is signed. More than one replica of a stream was never tried.
 package journal

@@ -1,7 +1,7 @@
 // Command bench measures Sallyport with everything on against a direct connection and against
 // pgbouncer in session mode: the same PostgreSQL, the same clients, in one run and in turns, so that
 // a drift of the machine's speed falls on all three alike. It prints medians, spread and ratios;
-// it judges nothing.
+// it judges nothing. SSH is not measured.
 package main
 
 import (
