@@ -19,6 +19,8 @@ type Terminal struct {
 	weave weave
 	seq   []byte // a sequence that is not whole
 	state termState
+	// escaped says that the last byte of a string was an escape character: its end, if a backslash follows.
+	escaped bool
 	// strings are finds in titles and links, until they are told.
 	strings []Hit
 }
@@ -62,23 +64,27 @@ func (t *Terminal) Close(dst []byte) (out []byte, hits []Hit) {
 	return append(out, t.seq...), hits
 }
 
-// termState is where in a sequence output is.
+// termState is where in a sequence output is, as package screen and most terminals follow it
+// (https://vt100.net/emu/dec_ansi_parser): an escape character begins another sequence wherever it
+// comes, and control characters inside of one take effect.
 type termState int
 
 const (
 	termText termState = iota
 	termEscape
+	termIntermediate
 	termCSI
-	termString
-	termStringEscape
-	termCharset
+	termOSC
+	termString // DCS, SOS, PM, APC
 )
+
+const esc = 0x1b
 
 // take moves text to the stream and sequences between it.
 func (t *Terminal) take(b []byte) {
 	for len(b) > 0 {
 		if t.state == termText {
-			n := bytes.IndexByte(b, 0x1b)
+			n := bytes.IndexByte(b, esc)
 			if n < 0 {
 				n = len(b)
 			}
@@ -86,76 +92,95 @@ func (t *Terminal) take(b []byte) {
 			if b = b[n:]; len(b) == 0 {
 				return
 			}
-			t.state = termEscape
-			t.seq = append(t.seq, b[0])
+			t.begin()
 			b = b[1:]
 			continue
 		}
-		t.seq = append(t.seq, b[0])
-		t.step(b[0])
+		c := b[0]
 		b = b[1:]
-		if t.state == termText {
+		inString := t.state == termOSC || t.state == termString
+		switch {
+		case inString && t.escaped && c != '\\':
+			t.sequence(t.seq[:len(t.seq)-1])
+			t.begin()
+		case !inString && c == esc:
 			t.sequence(t.seq)
-			t.seq = t.seq[:0]
-		} else if len(t.seq) >= maxSequence {
+			t.begin()
+			continue
+		}
+		t.seq = append(t.seq, c)
+		t.step(c)
+		if t.state == termText || len(t.seq) >= maxSequence && !t.escaped {
 			t.sequence(t.seq)
 			t.seq = t.seq[:0]
 		}
 	}
 }
 
+// begin begins a sequence.
+func (t *Terminal) begin() { t.seq, t.state, t.escaped = append(t.seq[:0], esc), termEscape, false }
+
 // step follows a sequence.
 func (t *Terminal) step(c byte) {
-	switch t.state {
-	case termEscape:
-		switch {
-		case c == '[':
-			t.state = termCSI
-		case c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_':
-			t.state = termString
-		case c >= 0x20 && c <= 0x2f:
-			t.state = termCharset
-		case c != 0x1b:
+	switch {
+	case c == 0x18 || c == 0x1a:
+		t.state, t.escaped = termText, false
+	case t.state == termOSC || t.state == termString:
+		if t.escaped || c == 0x07 && t.state == termOSC {
+			t.state, t.escaped = termText, false
+		} else {
+			t.escaped = c == esc
+		}
+	case c < 0x20 || c == 0x7f:
+	case t.state == termCSI:
+		if c >= 0x40 {
 			t.state = termText
 		}
-	case termCSI, termCharset:
-		if c >= 0x40 && c <= 0x7e && t.state == termCSI || c >= 0x30 && c <= 0x7e && t.state == termCharset || c == 0x18 || c == 0x1a {
-			t.state = termText
-		}
-	case termString:
-		switch c {
-		case 0x07, 0x18, 0x1a:
-			t.state = termText
-		case 0x1b:
-			t.state = termStringEscape
-		}
-	case termStringEscape:
+	case c < 0x30:
+		t.state = termIntermediate
+	case t.state == termIntermediate:
+		t.state = termText
+	case c == '[':
+		t.state = termCSI
+	case c == ']':
+		t.state = termOSC
+	case c == 'P' || c == 'X' || c == '^' || c == '_':
 		t.state = termString
-		if c == '\\' {
-			t.state = termText
-		}
+	default:
+		t.state = termText
 	}
 }
 
 // sequence puts one between the text. What moves the cursor stands for a line break, or for a blank.
 func (t *Terminal) sequence(seq []byte) {
+	if len(seq) == 0 { // all of it was passed on in pieces
+		return
+	}
 	at := woven{at: len(t.s.buf), data: bytes.Clone(seq)}
 	last := seq[len(seq)-1]
+	isString := seq[0] != esc || len(seq) > 1 && bytes.IndexByte([]byte("]PX^_"), seq[1]) >= 0
 	switch {
 	case len(seq) < 2:
-	case seq[1] == '[' && last == 'C':
-		at.stands = ' '
-	case seq[1] == '[' && bytes.IndexByte([]byte("ABDEFGHIJLMPSTXZ`abdefrsu@"), last) >= 0, len(seq) == 2 && bytes.IndexByte([]byte("DEMc8"), last) >= 0:
-		at.stands = '\n'
-	case bytes.IndexByte([]byte("]PX^_"), seq[1]) >= 0, seq[0] != 0x1b: // a string, or more of a long one
-		if masked, hits, _ := t.s.set.Apply(nil, seq); hits != nil {
-			at.data = masked
+	case isString: // or more of a long one
+		begin := 0
+		if seq[0] == esc { // the letter that says what it is is not of the text
+			begin = 2
+		}
+		if masked, hits, _ := t.s.set.Apply(nil, seq[begin:]); hits != nil {
+			at.data = append(bytes.Clone(seq[:begin]), masked...)
 			for _, h := range hits {
 				for range h.Count {
 					t.strings = count(t.strings, h.Rule)
 				}
 			}
 		}
+	case seq[1] == '[' && last == 'C':
+		at.stands = ' '
+	case seq[1] == '[' && bytes.IndexByte([]byte("ABDEFGHIJLMPSTXZ`abdefrsu@"), last) >= 0, len(seq) == 2 && bytes.IndexByte([]byte("DEMc8"), last) >= 0:
+		at.stands = '\n'
+	}
+	if at.stands == 0 && !isString && bytes.ContainsAny(seq, "\b\t\n\v\f\r") {
+		at.stands = '\n'
 	}
 	if at.stands != 0 {
 		t.s.buf = append(t.s.buf, at.stands)

@@ -74,10 +74,25 @@ func TestTerminalFlush(t *testing.T) {
 	}
 }
 
+// TestTerminalSequencesBrokenOff holds that what a terminal would show is masked also where one sequence begins
+// inside of another.
+func TestTerminalSequencesBrokenOff(t *testing.T) {
+	for in, want := range map[string]string{
+		"\x1b[\x1b[31malice@example.com\n":     "\x1b[\x1b[31m*****************\n",
+		"\x1b]0;t\x1b[31malice@example.com\n":  "\x1b]0;t\x1b[31m*****************\n",
+		"\x1bP q\x07\x1b\\alice@example.com\n": "\x1bP q\x07\x1b\\*****************\n",
+		"\x1b[3\r\nmalice@example.com\n":       "\x1b[3\r\nm*****************\n",
+	} {
+		if out, n := shown(terminal(t, set(t, mask.Redact, mask.Email)), in, 1); string(out) != want || n != 1 {
+			t.Errorf("%q became %q, %d finds", in, out, n)
+		}
+	}
+}
+
 // bits are what the output of programs is made of here.
 var bits = rapid.SampledFrom([]string{
 	"a", "word ", "4111111111111111", "4111 1111", " 1111 1111", "alice@example.com", "alice", "@", ".com", "\r\n", "\r", "\b", "\t", "名前",
-	"\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b[2J", "\x1b[3;4H", "\x1b[C", "\x1b[D", "\x1b7", "\x1b8", "\x1bM", "\x1b(0", "\x1b(B", "\x1b]0;t\x07", "\x1b]8;;http://h/\x1b\\", "\x1b[?25l", "\x1b", "\x1b[", "\xff", "e\u0301",
+	"\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b[2J", "\x1b[3;4H", "\x1b[C", "\x1b[D", "\x1b7", "\x1b8", "\x1bM", "\x1b(0", "\x1b(B", "\x1b]0;t\x07", "\x1b]8;;http://h/\x1b\\", "\x1b[?25l", "\x1b", "\x1b[", "\x1b]0;", "\x1bP", "\x07", "\xff", "e\u0301",
 })
 
 // TestTerminalMovesNothing holds that what is masked takes as many columns, wherever output is cut: on the
