@@ -305,30 +305,45 @@ func TestWeakNegotiations(t *testing.T) {
 	}
 }
 
-// A token that is revoked ends its sessions, and their clients are told why.
+// A token that is revoked ends its sessions, and their clients are told why, whatever they do.
 func TestRevocation(t *testing.T) {
-	g := start(t, options{})
-	cmd := g.command(t, "ssh", "gw", "echo ready; cat")
-	in, _ := cmd.StdinPipe()
-	defer in.Close()
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, _ := cmd.StdoutPipe()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 6)
-	if _, err := out.Read(b); err != nil {
-		t.Fatal(err)
-	}
-	close(g.people.revoked)
-	_ = cmd.Wait()
-	if !strings.Contains(errs.String(), "the token was revoked") {
-		t.Errorf("the client was told %q", errs.String())
-	}
-	es := g.closed(t)
-	if c := es[len(es)-1].GetClosed(); c.Reason != string(session.ReasonExpired) {
-		t.Errorf("closed %v", c)
+	for name, args := range map[string][]string{
+		"waiting":     {"gw", "echo ready; cat"},
+		"output":      {"gw", "echo ready; yes"},
+		"errors":      {"gw", "echo ready; while echo busy >&2; do :; done"},
+		"terminal":    {"-tt", "gw", "stty -opost; echo ready; cat"},
+		"file server": {"-s", "gw", "sftp"},
+		"jump":        {"web1", "echo ready; cat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := start(t, options{})
+			cmd := g.command(t, "ssh", args...)
+			in, _ := cmd.StdinPipe()
+			defer in.Close()
+			var errs strings.Builder
+			cmd.Stderr = &errs
+			out, _ := cmd.StdoutPipe()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if name == "file server" { // greet it, so that it answers
+				_, _ = in.Write([]byte{0, 0, 0, 5, 1, 0, 0, 0, 3})
+			}
+			if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
+				t.Fatal(err)
+			}
+			close(g.people.revoked)
+			_, _ = io.Copy(io.Discard, out)
+			_ = cmd.Wait()
+			if strings.Count(errs.String(), "sallyport: the token was revoked") != 1 || cmd.ProcessState.ExitCode() != 255 {
+				told := errs.String()
+				t.Errorf("%v: the client was told %q", cmd.ProcessState, told[max(0, len(told)-200):])
+			}
+			es := g.closed(t)
+			if c := es[len(es)-1].GetClosed(); c.Reason != string(session.ReasonExpired) {
+				t.Errorf("closed %v", c)
+			}
+		})
 	}
 }
 

@@ -18,9 +18,9 @@ import (
 type channel struct {
 	r        *relay
 	client   xssh.Channel
+	aside    *aside
 	over     chan struct{} // closed when the client has closed the channel
-	relayed  chan struct{} // closed when all that the target said was passed on
-	finished chan struct{} // closed when what ran is over
+	finished chan struct{} // closed when what ran is over, and all that the target said was passed on
 
 	mu      sync.Mutex
 	pty     *ptyRequest
@@ -38,10 +38,13 @@ func (r *relay) session(ctx context.Context, nc xssh.NewChannel) {
 	if err != nil {
 		return
 	}
-	ch := &channel{r: r, client: client, over: make(chan struct{}), relayed: make(chan struct{}), finished: make(chan struct{})}
+	ch := &channel{r: r, client: client, aside: &aside{client: client}, over: make(chan struct{}), finished: make(chan struct{})}
 	r.track(ch, true)
 	defer r.track(ch, false)
 	defer client.Close()
+	if r.s.Err() != nil { // who ended it may not have seen this one
+		go ch.farewell(endOf(r.s.End())...)
+	}
 	for req := range reqs {
 		ch.request(ctx, req)
 	}
@@ -173,8 +176,16 @@ func (ch *channel) say(lines ...string) {
 	terminal, started := ch.pty != nil, ch.started
 	ch.mu.Unlock()
 	if started {
-		speak(ch.client.Stderr(), terminal, lines...)
+		speak(ch.aside, terminal, lines...)
 	}
+}
+
+// farewell tells the person at this channel why the session ends, and closes it.
+func (ch *channel) farewell(lines ...string) {
+	ch.mu.Lock()
+	terminal := ch.pty != nil
+	ch.mu.Unlock()
+	ch.aside.farewell(terminal, lines...)
 }
 
 // command says what the client asks for.
@@ -208,11 +219,6 @@ func (ch *channel) run(ctx context.Context, req *xssh.Request) {
 	default:
 		ch.r.srv.log.Error("run command", "session", ch.r.s.ID, "err", err)
 		ch.r.s.Stop(session.End{Reason: session.ReasonError, Message: schemas.Shown(err).Message})
-	}
-	select {
-	case <-ch.relayed:
-	default:
-		close(ch.relayed)
 	}
 	if ch.r.s.Err() == nil {
 		_ = ch.client.Close()
@@ -300,8 +306,7 @@ func (ch *channel) refuse(number uint64, e *schemas.Error) error {
 		return err
 	}
 	ch.say(said(e)...)
-	close(ch.relayed)
-	leave(ch.client, exitRefused)
+	ch.aside.leave(exitRefused)
 	return nil
 }
 

@@ -57,6 +57,12 @@
 // SSH_FX_PERMISSION_DENIED, a channel or forward the protocol's own failure. A session that is
 // refused altogether says so to the first command on it.
 //
+// # How the gateway ends a session
+//
+// The target is cut off first. Each session channel is then told why on standard error, given exit status 255 and
+// closed, and the connection ends when the client has closed them, too, or after final_notice. A command that
+// ends because of that leaves its channel to who ends the session (aside.go).
+//
 // # What is held
 //
 // A shell, a command, an SFTP operation, a forward. The request for a channel is answered at once, so

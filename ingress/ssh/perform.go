@@ -43,6 +43,9 @@ type outcome struct {
 func (ch *channel) perform(ctx context.Context, c *command) error {
 	to, reqs, why := ch.start(ctx, c)
 	if why != nil {
+		if err := ch.r.s.Err(); err != nil { // the target's side is closed then
+			return err
+		}
 		e := schemas.Shown(explain(why))
 		if !c.replied {
 			_ = c.req.Reply(true, nil)
@@ -51,8 +54,7 @@ func (ch *channel) perform(ctx context.Context, c *command) error {
 			return err
 		}
 		ch.say(said(e)...)
-		close(ch.relayed)
-		leave(ch.client, exitFailed)
+		ch.aside.leave(exitFailed)
 		return nil
 	}
 	defer to.Close()
@@ -73,14 +75,14 @@ func (ch *channel) start(ctx context.Context, c *command) (xssh.Channel, <-chan 
 	ch.mu.Unlock()
 	if pty != nil {
 		if ok, err := to.SendRequest("pty-req", true, xssh.Marshal(pty)); err == nil && !ok {
-			speak(ch.client.Stderr(), true, "the target gives no terminal")
+			speak(ch.aside, true, "the target gives no terminal")
 		}
 	}
 	for _, v := range env {
 		_, _ = to.SendRequest("env", false, xssh.Marshal(v)) // a target that does not accept it says nothing either
 	}
 	if b := ch.r.welcome(); b != "" {
-		_, _ = io.WriteString(ch.client.Stderr(), b)
+		_, _ = io.WriteString(ch.aside, b)
 	}
 	ok, err := to.SendRequest(c.req.Type, true, c.req.Payload)
 	if err == nil && !ok {
@@ -115,7 +117,7 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	echo := newEcho(c.Terminal)
 	stop := make(chan struct{})
 	watch := ch.watch(ctx, c)
-	errs, err := ch.output(c, ch.client.Stderr(), schemas.Channel_CHANNEL_ERR, nil)
+	errs, err := ch.output(c, ch.aside, schemas.Channel_CHANNEL_ERR, nil)
 	if err != nil {
 		return err
 	}
@@ -142,18 +144,24 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	}
 	<-drained
 	watch.end()
-	// Not before the exit status: a client whose own input has ended closes the channel when the
-	// output ends, and what comes later is lost.
-	_ = ch.client.CloseWrite()
 	close(stop)
-	close(ch.relayed)
 	if err := c.failure(); err != nil {
 		return err
 	}
 	if err := ch.settle(c, echo.close()); err != nil {
 		return err
 	}
-	return ch.r.s.Result(c.result(ch.r.s.Elapsed(c.began)))
+	if err := ch.r.s.Result(c.result(ch.r.s.Elapsed(c.began))); err != nil {
+		return err
+	}
+	// The end of the session ends the target's side, too. Then the client is still to be told.
+	if err := ch.r.s.Err(); err != nil {
+		return err
+	}
+	// Not before the exit status: a client whose own input has ended closes the channel when the
+	// output ends, and what comes later is lost.
+	ch.aside.end()
+	return nil
 }
 
 // fail notes that something could not be recorded; what runs is ended.

@@ -2,6 +2,8 @@ package ssh
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,29 +82,29 @@ func (r *relay) note(e session.End) { r.once.Do(func() { r.why = e }) }
 
 // targetLeft ends the session once what the target sent last was passed on.
 func (r *relay) targetLeft() {
-	r.mu.Lock()
-	waiting := make([]*channel, 0, len(r.channels))
-	for ch := range r.channels {
-		waiting = append(waiting, ch)
-	}
-	r.mu.Unlock()
-	late := time.After(r.limits.FinalNotice)
+	waiting := r.sessions()
+	late, cancel := context.WithTimeout(context.Background(), r.limits.FinalNotice)
+	defer cancel()
 	for _, ch := range waiting {
 		select {
-		case <-ch.relayed:
+		case <-ch.finished:
 		case <-r.client.gone:
 			return
-		case <-late:
+		case <-late.Done():
 		}
 	}
 	select {
 	case <-r.client.gone:
 	default:
+		if r.s.Err() != nil { // who ended it closed the target's side, and tells the client why
+			return
+		}
 		r.end(session.End{Reason: session.ReasonTarget, Message: "the target closed the connection"})
 	}
 }
 
-// end tells the client why, and hangs up.
+// end cuts the target off, tells the client why, and hangs up. Each channel is closed after what was said on it, and
+// the connection once the client has closed them, too: then it has all that was said.
 func (r *relay) end(e session.End) {
 	r.note(e)
 	if r.client.net != nil {
@@ -111,21 +113,32 @@ func (r *relay) end(e session.End) {
 	giveUp := time.AfterFunc(r.limits.FinalNotice, func() { _ = r.client.Close() }) // should writing block
 	defer giveUp.Stop()
 	_ = r.up.Close()
-	r.tell(endOf(e)...)
+	var told sync.WaitGroup
+	for _, ch := range r.sessions() { // at once: one whose client takes nothing keeps no other from being told
+		told.Go(func() {
+			ch.farewell(endOf(e)...)
+			select {
+			case <-ch.over:
+			case <-r.client.gone:
+			}
+		})
+	}
+	told.Wait()
 	r.client.hangUp(r.limits.FinalNotice)
 }
 
 // tell says something to whoever looks at the session's channels.
 func (r *relay) tell(lines ...string) {
-	r.mu.Lock()
-	open := make([]*channel, 0, len(r.channels))
-	for ch := range r.channels {
-		open = append(open, ch)
-	}
-	r.mu.Unlock()
-	for _, ch := range open {
+	for _, ch := range r.sessions() {
 		ch.say(lines...)
 	}
+}
+
+// sessions are the session channels that are open.
+func (r *relay) sessions() []*channel {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.channels))
 }
 
 // newChannel serves a channel that the client opens.

@@ -53,12 +53,11 @@ func (ch *channel) restrict(ctx context.Context, c *command) error {
 	if err := out.end(ctx); err != nil {
 		return err
 	}
-	close(ch.relayed)
 	c.exit.status, c.exit.known = uint32(status), true
 	if err := ch.r.s.Result(c.result(ch.r.s.Elapsed(c.began))); err != nil {
 		return err
 	}
-	leave(ch.client, uint32(status))
+	ch.aside.leave(uint32(status))
 	return nil
 }
 
@@ -126,6 +125,9 @@ func tell(out io.Writer, lines []string) {
 func (l *lineRunner) run(ctx context.Context, c *command, out io.Writer) (int, error) {
 	to, reqs, err := l.start(c)
 	if err != nil {
+		if ended := l.ch.r.s.Err(); ended != nil {
+			return 0, ended
+		}
 		e := schemas.Shown(refusedByTarget(err))
 		tell(out, said(e))
 		return exitFailed, l.ch.r.s.Result(&schemas.Result{Command: c.number, Error: failure(e)})

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"sallyport/ingress/observe"
@@ -49,8 +50,7 @@ func (ch *channel) observed(ctx context.Context, c *command, l observe.Line) err
 		Command: c.number, Text: l.Text, Source: string(l.Source), Ended: l.Ended, ExitStatus: l.ExitStatus,
 	})
 	if err == nil && ends != nil {
-		ch.say(said(ends.Refusal())...) // before the end of the target's leg ends the channel
-		s.Stop(session.End{Reason: session.ReasonKilled, By: ends.Reasons[0].Policy, Message: ends.Refusal().Message})
+		s.Stop(session.End{Reason: session.ReasonKilled, By: ends.Reasons[0].Policy, Message: strings.Join(said(ends.Refusal()), "; ")})
 	}
 	return err
 }
