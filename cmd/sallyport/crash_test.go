@@ -18,6 +18,8 @@ func TestKilledGateway(t *testing.T) {
 	s.run("SELECT name AS before_the_crash FROM customers WHERE id = 1;", "Ada")
 	s.run("DROP TABLE customers;", "destructive SQL needs a DBA")
 	g.await("the session to be listed", func() bool { all := g.sessions(); return len(all) == 1 && all[0].Open && all[0].Commands == 2 })
+	// What of the output the client has already may go on the log a moment later.
+	g.await("the rows to be on the log", func() bool { return strings.Contains(g.entries(g.sessions()[0].ID), "Ada") })
 
 	g.signal(syscall.SIGKILL)
 	g.start("up")
