@@ -25,9 +25,16 @@ type loggingIn struct {
 // login starts `sallyport login` as a user with an empty home.
 func (g *gateway) login(t *testing.T, args ...string) *loggingIn {
 	t.Helper()
+	return g.loginWith(t, nil, args...)
+}
+
+// loginWith does with variables in its environment.
+func (g *gateway) loginWith(t *testing.T, env []string, args ...string) *loggingIn {
+	t.Helper()
 	l := &loggingIn{t: t, home: t.TempDir(), said: new(lockedBuffer)}
 	l.cmd = g.command(append([]string{"login", "--url", "http://" + g.web}, args...)...)
-	l.cmd.Env = append(l.cmd.Env, "HOME="+l.home, "XDG_CONFIG_HOME="+l.home, "BROWSER=true", "SALLYPORT_TOKEN=")
+	l.cmd.Env = append(l.cmd.Env, "HOME="+l.home, "XDG_CONFIG_HOME="+l.home, "BROWSER=true", "SALLYPORT_TOKEN=", "SSH_AUTH_SOCK=")
+	l.cmd.Env = append(l.cmd.Env, env...)
 	l.cmd.Stdout, l.cmd.Stderr = &l.out, l.said
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)

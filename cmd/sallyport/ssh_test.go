@@ -14,10 +14,9 @@ import (
 	"sallyport/ingress/ssh/sshtest"
 )
 
-// TestSSHDocumentRuns runs every shell block of the SSH how-to against a real sshd, which trusts the
-// gateway's authority and nothing else, and looks for what was done in the list of sessions.
-func TestSSHDocumentRuns(t *testing.T) {
-	t.Parallel()
+// newSSHGateway starts a gateway that speaks SSH, and a real sshd that trusts the gateway's authority and nothing else.
+func newSSHGateway(t testing.TB) (*gateway, *sshtest.Server) {
+	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), port: freePort(t)}
 	g.web, g.config = "127.0.0.1:"+freePort(t), filepath.Join(g.dir, "sallyport.yaml")
 	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, ssh: \"127.0.0.1:%s\"}\n", g.web, g.port))
@@ -32,6 +31,14 @@ func TestSSHDocumentRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sshd.Stop() })
+	return g, sshd
+}
+
+// TestSSHDocumentRuns runs every shell block of the SSH how-to against a real sshd, which trusts the
+// gateway's authority and nothing else, and looks for what was done in the list of sessions.
+func TestSSHDocumentRuns(t *testing.T) {
+	t.Parallel()
+	g, sshd := newSSHGateway(t)
 
 	text := page(t, "deploy/docs/ssh.md")
 	for i, yaml := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(text, -1) {

@@ -28,7 +28,8 @@
 // direct-tcpip channel of such a connection names a target by its host name, and ends in an SSH
 // server of the gateway's own, so that what passes is seen and not just carried. A client proves
 // itself with a token as password or on a prompt, with a registered key, or with a certificate
-// of the gateway's authority of clients, which ends with the token that it was issued for. A key
+// of the gateway's authority of clients, which ends with the token that it was issued for; or it shows the
+// link at which a person signs in with a browser, and waits for that (Device). A key
 // that is offered and not signed with proves nothing, and nothing of one attempt counts in another.
 //
 // The gateway's host key is certified by its authority of hosts. Both legs speak only

@@ -70,6 +70,9 @@ func (h *handshake) prove(m xssh.ConnMetadata, method string, look func(principa
 		return nil, &xssh.BannerError{Err: errRejected, Message: "sallyport: " + err.Error() + "\r\n"}
 	}
 	id, err := look(r.principal)
+	if said, ok := errors.AsType[*xssh.BannerError](err); ok {
+		return nil, said
+	}
 	if err != nil || id == nil {
 		return nil, errRejected
 	}
@@ -124,9 +127,9 @@ func (h *handshake) interactive(m xssh.ConnMetadata, ask xssh.KeyboardInteractiv
 		var wait func(context.Context) (*session.Identity, error)
 		if d := h.srv.c.Device; d != nil {
 			var err error
-			if instruction, wait, err = d.Begin(h.ctx, user); err != nil {
-				h.srv.log.Warn("sign-in by another device", "err", err)
-				instruction, wait = "", nil
+			if instruction, wait, err = d.Begin(h.ctx, user, h.address); err != nil {
+				h.srv.log.Debug("sign-in by another device", "client", h.address, "err", err)
+				instruction, wait = schemas.Shown(err).Message, nil
 			} else {
 				question = "Password (a Sallyport token, or Enter once you have signed in there): "
 			}
@@ -136,7 +139,11 @@ func (h *handshake) interactive(m xssh.ConnMetadata, ask xssh.KeyboardInteractiv
 		case err != nil || len(answers) != 1:
 			return nil, errRejected
 		case wait != nil && strings.TrimSpace(answers[0]) == "":
-			return wait(h.ctx)
+			id, err := wait(h.ctx)
+			if err != nil {
+				err = &xssh.BannerError{Err: err, Message: "sallyport: " + schemas.Shown(err).Message + "\r\n"}
+			}
+			return id, err
 		}
 		return h.srv.c.Authenticator.Password(h.ctx, user, answers[0])
 	})

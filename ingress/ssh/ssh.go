@@ -37,8 +37,9 @@ type Authenticator interface {
 
 // Device is a way to sign in with another device: a link, and somebody's consent there.
 type Device interface {
-	// Begin returns what to show to user, and a function that waits until the sign-in is done.
-	Begin(ctx context.Context, user string) (instruction string, wait func(context.Context) (*session.Identity, error), err error)
+	// Begin returns what to show to user, who connects from address, and a function that waits until the sign-in is
+	// done. Errors of either are shown to the client as far as they are *schemas.Error.
+	Begin(ctx context.Context, user, address string) (instruction string, wait func(context.Context) (*session.Identity, error), err error)
 }
 
 // SignIns records who signed in and who failed to. A sign-in that cannot be recorded is refused.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"math/big"
@@ -61,25 +62,35 @@ func (a *API) askDevice(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) newDevice(r *http.Request) (*DeviceAnswer, error) {
-	code, err := userCode()
+	d := device{Address: r.RemoteAddr, Host: clip(r.PostFormValue("host"), 100), Asked: a.now().UnixNano()}
+	code, err := d.wait(r.Context(), a.in.Once)
 	if err != nil {
 		return nil, err
 	}
 	secret := oauth2.GenerateVerifier()
-	d := device{Address: r.RemoteAddr, Host: clip(r.PostFormValue("host"), 100), Asked: a.now().UnixNano()}
-	if err := a.in.Once.Add(r.Context(), kindUserCode, code, deviceLife, d); err != nil {
-		return nil, unavailable(err)
-	}
 	if err := a.in.Once.Add(r.Context(), kindDevice, secret, deviceLife, code); err != nil {
 		return nil, unavailable(err)
 	}
-	shown := code[:codeLetters/2] + "-" + code[codeLetters/2:]
+	shown := shownCode(code)
 	where := a.publicURL + "/device"
 	return &DeviceAnswer{
 		DeviceCode: secret, UserCode: shown, Where: where, Complete: where + "?code=" + shown,
 		ExpiresIn: int64(deviceLife / time.Second), Interval: int64(deviceInterval / time.Second),
 	}, nil
 }
+
+// wait has a device wait for somebody's consent, and returns the code that leads to it.
+func (d device) wait(ctx context.Context, ledger *once.Ledger) (code string, err error) {
+	if code, err = userCode(); err != nil {
+		return "", err
+	}
+	if err := ledger.Add(ctx, kindUserCode, code, deviceLife, d); err != nil {
+		return "", unavailable(err)
+	}
+	return code, nil
+}
+
+func shownCode(code string) string { return code[:codeLetters/2] + "-" + code[codeLetters/2:] }
 
 func userCode() (string, error) {
 	var b strings.Builder

@@ -140,11 +140,13 @@ func (a *API) ttl(text string, with *schemas.TokenCreated) (time.Duration, error
 }
 
 // starter is the person behind what an agent makes with its token; empty: whoever makes it.
-func (a *API) starter(t *schemas.TokenCreated) string {
+func (a *API) starter(t *schemas.TokenCreated) string { return starterOf(a.registry.Snapshot(), t) }
+
+func starterOf(s *registry.Snapshot, t *schemas.TokenCreated) string {
 	if t.GetPrincipal().GetKind() != schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		return ""
 	}
-	return Starter(a.registry.Snapshot(), t)
+	return Starter(s, t)
 }
 
 // Starter is the person who made a token, or the first of the line that it is of; empty: nobody in

@@ -22,6 +22,8 @@ type SSH struct {
 	Access    *Access
 	Authority *authority.Authority
 	MaxTTL    time.Duration // longest life of a key
+	Port      int           // of the SSH gateway; 0: there is none
+	Hosts     []string      // by which clients know it
 	Logger    *slog.Logger
 	Now       func() time.Time
 }
@@ -69,6 +71,8 @@ type Certificate struct {
 	Principal   string    `json:"principal"`
 	Serial      uint64    `json:"serial"`
 	Expires     time.Time `json:"expires"`
+
+	Gateway *SSHGateway `json:"gateway,omitempty"` // where to use it
 }
 
 const certificateLife = 8 * time.Hour
@@ -226,5 +230,8 @@ func (s SSH) certificate(r *http.Request, w http.ResponseWriter) (any, error) {
 	}
 	out := Certificate{Certificate: string(ssh.MarshalAuthorizedKey(c)), Principal: who.Principal.Name, Serial: c.Serial,
 		Expires: time.Unix(int64(c.ValidBefore), 0).UTC()}
+	if out.Gateway, err = s.gateway(r); err != nil {
+		return nil, err
+	}
 	return out, s.issued(r, who.Principal, key, out)
 }

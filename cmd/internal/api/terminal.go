@@ -17,6 +17,7 @@ import (
 	"sallyport/ingress/login/once"
 	"sallyport/schemas"
 	"sallyport/schemas/problem"
+	"sallyport/schemas/registry"
 )
 
 // codeLife is how long a terminal has to redeem its code.
@@ -61,21 +62,30 @@ func vouched(method string) bool {
 
 // hand makes the token that was passed on.
 func (a *API) hand(r *http.Request, p *passed, how string) (*TokenAnswer, error) {
-	session, ok := a.registry.Snapshot().Token(schemas.TokenID(p.Session))
+	spec, ok := p.spec(a.registry.Snapshot(), a.now())
 	if !ok {
 		return nil, invalidGrant("the browser session was ended meanwhile")
 	}
+	return a.mintFor(r, spec, how)
+}
+
+// spec is the token that is passed on; false: the browser session is over.
+func (p *passed) spec(now *registry.Snapshot, at time.Time) (login.Spec, bool) {
+	session, ok := now.Token(schemas.TokenID(p.Session))
+	if !ok {
+		return login.Spec{}, false
+	}
 	spec := login.Spec{
 		Principal: p.Principal, Run: p.Run, Targets: p.Targets, Provider: p.Provider, Method: p.Method,
-		TTL: time.Unix(0, p.Expires).Sub(a.now()),
+		TTL: time.Unix(0, p.Expires).Sub(at),
 	}
 	if !vouched(p.Method) { // it came of a token, and is taken back with it
-		spec.With, spec.Starter = session, a.starter(session)
+		spec.With, spec.Starter = session, starterOf(now, session)
 	}
 	if p.SteppedUp != 0 {
 		spec.SteppedUp = time.Unix(0, p.SteppedUp)
 	}
-	return a.mintFor(r, spec, how)
+	return spec, true
 }
 
 func invalidGrant(message string) error {

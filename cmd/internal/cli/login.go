@@ -30,13 +30,14 @@ type loginFlags struct {
 	clientSecret string
 	scopes       []string
 	print        bool
+	agent        bool
 }
 
 func (a *app) loginCommands() []*cobra.Command {
 	var f loginFlags
 	login := &cobra.Command{
 		Use:   "login",
-		Short: "Sign in, and keep a short-lived token for psql and for this command",
+		Short: "Sign in, and keep a short-lived token for psql and this command, and a certificate for ssh",
 		Args:  exactly(0),
 		RunE:  func(c *cobra.Command, _ []string) error { return a.login(c.Context(), f) },
 	}
@@ -47,6 +48,7 @@ func (a *app) loginCommands() []*cobra.Command {
 	flags.StringVar(&f.clientID, "client-id", "", "with --issuer: `ID` of the client")
 	flags.StringVar(&f.clientSecret, "client-secret-file", "", "with --issuer: `FILE` with the client's secret")
 	flags.StringSliceVar(&f.scopes, "scope", nil, "with --issuer: `SCOPE` to ask for; may be repeated")
+	flags.BoolVar(&f.agent, "ssh-agent", true, "hand the SSH certificate to the SSH agent, too, if there is one")
 	flags.BoolVar(&f.print, "print-token", false, "print the token and keep nothing")
 	return []*cobra.Command{login}
 }
@@ -73,7 +75,7 @@ func (a *app) login(ctx context.Context, f loginFlags) error {
 		return err
 	}
 	a.tell(kept)
-	return nil
+	return a.loginSSH(ctx, kept, answer.AccessToken, f.agent)
 }
 
 // gatewayURL is where the web listener is reached: --url, else what the configuration says.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/client"
 	"sallyport/ingress/ssh/authority"
 )
 
@@ -126,16 +128,11 @@ func (a *app) sshCertificate() *cobra.Command {
 			return usage("give one of --key and --agent")
 		}
 		ask := func(public []byte) (*api.Certificate, error) {
-			in := api.CertificateRequest{Key: strings.TrimSpace(string(public))}
-			if *ttl != 0 {
-				in.TTL = ttl.String()
-			}
 			server, err := a.client()
 			if err != nil {
 				return nil, err
 			}
-			out := new(api.Certificate)
-			return out, server.Do(c.Context(), "POST", "/ssh/certificate", nil, in, out)
+			return certifyAt(c.Context(), server, public, *ttl)
 		}
 		if *toAgent {
 			return a.certifyForAgent(ask)
@@ -146,6 +143,16 @@ func (a *app) sshCertificate() *cobra.Command {
 }
 
 type certify func(public []byte) (*api.Certificate, error)
+
+// certifyAt asks a server for a certificate that holds for ttl; 0: as long as it thinks fit.
+func certifyAt(ctx context.Context, server *client.Client, public []byte, ttl time.Duration) (*api.Certificate, error) {
+	in := api.CertificateRequest{Key: strings.TrimSpace(string(public))}
+	if ttl != 0 {
+		in.TTL = ttl.String()
+	}
+	out := new(api.Certificate)
+	return out, server.Do(ctx, "POST", "/ssh/certificate", nil, in, out)
+}
 
 func (a *app) certifyFile(file string, ask certify) error {
 	public, err := os.ReadFile(file)
@@ -169,24 +176,39 @@ func (a *app) certifyForAgent(ask certify) error {
 	if socket == "" {
 		return errors.New("there is no SSH agent: SSH_AUTH_SOCK is not set")
 	}
+	private, out, err := newCertificate(ask)
+	if err != nil {
+		return err
+	}
+	if err := toAgent(socket, private, out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "in the agent: for %s, until %s\n", out.Principal, out.Expires.Local().Format(time.DateTime))
+	return err
+}
+
+// newCertificate makes a key, and has it certified.
+func newCertificate(ask certify) (ed25519.PrivateKey, *api.Certificate, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make key: %w", err)
+	}
+	signer, err := ssh.NewSignerFromSigner(private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make key: %w", err)
+	}
+	out, err := ask(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	return private, out, err
+}
+
+// toAgent hands a certified key to the SSH agent, which forgets it when the certificate ends.
+func toAgent(socket string, private ed25519.PrivateKey, c *api.Certificate) error {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return fmt.Errorf("reach the SSH agent: %w", err)
 	}
 	defer conn.Close()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return fmt.Errorf("make key: %w", err)
-	}
-	signer, err := ssh.NewSignerFromSigner(private)
-	if err != nil {
-		return fmt.Errorf("make key: %w", err)
-	}
-	out, err := ask(ssh.MarshalAuthorizedKey(signer.PublicKey()))
-	if err != nil {
-		return err
-	}
-	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(out.Certificate))
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(c.Certificate))
 	if err != nil {
 		return fmt.Errorf("read certificate: %w", err)
 	}
@@ -194,14 +216,13 @@ func (a *app) certifyForAgent(ask certify) error {
 	if !ok {
 		return errors.New("the server sent no certificate")
 	}
-	left := max(time.Until(out.Expires), time.Second)
+	left := max(time.Until(c.Expires), time.Second)
 	err = agent.NewClient(conn).Add(agent.AddedKey{PrivateKey: &private, Certificate: certificate,
-		Comment: "sallyport " + out.Principal, LifetimeSecs: uint32(left.Seconds())})
+		Comment: "sallyport " + c.Principal, LifetimeSecs: uint32(left.Seconds())})
 	if err != nil {
 		return fmt.Errorf("hand the key to the SSH agent: %w", err)
 	}
-	_, err = fmt.Fprintf(a.Out, "in the agent: for %s, until %s\n", out.Principal, out.Expires.Local().Format(time.DateTime))
-	return err
+	return nil
 }
 
 // sshCA prints how clients, and targets, know the SSH gateway.
@@ -213,21 +234,15 @@ func (a *app) sshCA(patterns []string, users bool) error {
 	if _, err := os.Stat(config.KeyFile("ssh_host_ca")); errors.Is(err, os.ErrNotExist) {
 		return errors.New("there is no SSH authority yet: `sallyport up` makes one when it starts")
 	}
-	authority, err := authority.Load(filepath.Dir(config.KeyFile("ssh")), time.Now)
+	own, err := authority.Load(filepath.Dir(config.KeyFile("ssh")), time.Now)
 	if err != nil {
 		return err
 	}
 	if users {
-		_, err = fmt.Fprintf(a.Out, "%s sallyport\n", strings.TrimSpace(string(ssh.MarshalAuthorizedKey(authority.UserAuthority()))))
+		_, err = fmt.Fprintf(a.Out, "%s sallyport\n", strings.TrimSpace(string(ssh.MarshalAuthorizedKey(own.UserAuthority()))))
 		return err
 	}
 	_, port, _ := net.SplitHostPort(config.Listen.SSH)
-	for _, h := range config.SSHHosts() {
-		if port != "22" {
-			h = "[" + h + "]:" + port
-		}
-		patterns = append(patterns, h)
-	}
-	_, err = fmt.Fprintf(a.Out, "@cert-authority %s %s sallyport\n", strings.Join(patterns, ","), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(authority.HostAuthority()))))
+	_, err = fmt.Fprint(a.Out, authority.KnownHosts(own.HostAuthority(), config.SSHHosts(), port, patterns))
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // SSH is what only the SSH gateway has.
 type SSH struct {
 	Hosts           []string      `yaml:"hosts" doc:"Names by which clients know the gateway, for its host certificate and the line that sallyport ca prints. This machine's own are always among them."`
-	Authentication  time.Duration `yaml:"authentication" doc:"Time a client has from connecting to being authenticated: people type."`
+	Authentication  time.Duration `yaml:"authentication" doc:"Time a client has from connecting to being authenticated: people type, and sign in with a browser."`
 	KeepAlive       time.Duration `yaml:"keep_alive" doc:"Between signs of life that clients and targets are asked for."`
 	KeepAliveMissed int           `yaml:"keep_alive_missed" doc:"Signs of life without an answer after which a client or a target is taken for gone."`
 	Channels        int           `yaml:"channels" doc:"Channels (shells, commands, forwarded connections) that one connection may have at once."`
@@ -24,7 +24,7 @@ type SSH struct {
 }
 
 func defaultSSH() SSH {
-	return SSH{Authentication: time.Minute, KeepAlive: 30 * time.Second, KeepAliveMissed: 4, Channels: 128, Listeners: 16,
+	return SSH{Authentication: 2 * time.Minute, KeepAlive: 30 * time.Second, KeepAliveMissed: 4, Channels: 128, Listeners: 16,
 		HeldInput: 1 << 20, FinalNotice: time.Second, FirstChannel: 10 * time.Second}
 }
 

@@ -63,7 +63,7 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 	var serving sync.WaitGroup
 	for _, start := range []func() (func(context.Context) error, error){
 		func() (func(context.Context) error, error) { return m.postgres(gateway, keys) },
-		func() (func(context.Context) error, error) { return m.ssh(gateway, keys) },
+		func() (func(context.Context) error, error) { return m.ssh(ctx, gateway, keys) },
 	} {
 		serve, err := start()
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -150,4 +151,17 @@ func sign(c *ssh.Certificate, authority, key ssh.Signer) (ssh.Signer, error) {
 		return nil, fmt.Errorf("sign certificate: %w", err)
 	}
 	return signer, nil
+}
+
+// KnownHosts is a line of known_hosts by which clients trust an authority of hosts for a gateway that is known as hosts and
+// listens on port, and for patterns, behind jumps.
+func KnownHosts(authority ssh.PublicKey, hosts []string, port string, patterns []string) string {
+	all := slices.Clone(patterns)
+	for _, h := range hosts {
+		if port != "22" {
+			h = "[" + h + "]:" + port
+		}
+		all = append(all, h)
+	}
+	return "@cert-authority " + strings.Join(all, ",") + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(authority))) + " sallyport\n"
 }
