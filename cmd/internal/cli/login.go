@@ -75,7 +75,10 @@ func (a *app) login(ctx context.Context, f loginFlags) error {
 		return err
 	}
 	a.tell(kept)
-	return a.loginSSH(ctx, kept, answer.AccessToken, f.agent)
+	if err := a.loginSSH(ctx, kept, answer.AccessToken, f.agent); err != nil { // who signed in is signed in
+		fmt.Fprintf(a.Err, "sallyport: there is no certificate for ssh: %v\n", err)
+	}
+	return nil
 }
 
 // gatewayURL is where the web listener is reached: --url, else what the configuration says.

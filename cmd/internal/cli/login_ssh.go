@@ -17,7 +17,7 @@ func (a *app) loginSSH(ctx context.Context, kept *signin.Kept, token string, wit
 	}
 	private, c, err := newCertificate(func(public []byte) (*api.Certificate, error) { return certifyAt(ctx, server, public, 0) })
 	if err != nil {
-		return fmt.Errorf("get a certificate for ssh: %w", err)
+		return err
 	}
 	if c.Gateway == nil {
 		return nil
