@@ -47,7 +47,7 @@ unit: ## Go tests, against real servers and clients
 web-test: ## unit tests of the browser app, and that the bundle in the tree is its build
 	deploy/web.sh check
 
-bench: build ## against direct and pgbouncer, in one run, in turns
+bench: build ## against direct, pgbouncer and OpenSSH, in one run, in turns (BENCH_ARGS="-only ssh -size 64")
 	deploy/dependencies.sh bench
 	$(GO) run -tags '$(TAGS)' ./cmd/internal/bench $(BENCH_ARGS)
 

@@ -41,6 +41,9 @@ bench=(
   "${demo[@]}"
   "/usr/lib/postgresql/*/bin/pgbench postgresql-contrib"
   "/usr/sbin/pgbouncer pgbouncer"
+  "/usr/sbin/sshd openssh-server"
+  "scp openssh-client"
+  "/usr/lib/openssh/sftp-server openssh-sftp-server"
 )
 
 case $step in

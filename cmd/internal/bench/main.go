@@ -1,7 +1,7 @@
-// Command bench measures Sallyport with everything on against a direct connection and against
-// pgbouncer in session mode: the same PostgreSQL, the same clients, in one run and in turns, so that
-// a drift of the machine's speed falls on all three alike. It prints medians, spread and ratios;
-// it judges nothing. SSH is not measured.
+// Command bench measures Sallyport with everything on against a direct connection and against what
+// else stands between: pgbouncer in session mode, or an OpenSSH from which one logs in at the server. The same
+// servers, the same clients, in one run and in turns, so that a drift of the machine's speed falls
+// on all alike. It prints medians, spread and ratios; it judges nothing.
 package main
 
 import (
@@ -18,7 +18,11 @@ func main() {
 	flag.IntVar(&c.rounds, "rounds", 5, "rounds; in each, every workload runs once on every path")
 	flag.IntVar(&c.seconds, "seconds", 3, "length of one pgbench run")
 	flag.StringVar(&c.binary, "sallyport", "bin/sallyport", "the binary to measure")
-	flag.StringVar(&c.only, "only", "", "only workloads whose name contains this")
+	flag.StringVar(&c.only, "only", "", "only workloads whose name contains this; those of SSH begin with ssh")
+	flag.IntVar(&c.size, "size", 1024, "MiB of a file that is moved over SSH")
+	flag.IntVar(&c.long, "long", 10, "GiB that are moved while memory is looked at")
+	flag.IntVar(&c.sessions, "sessions", 1000, "SSH sessions that are open at once and do nothing")
+	flag.IntVar(&c.keys, "keys", 1000, "keys that are typed in one turn")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -33,6 +37,8 @@ type config struct {
 	seconds int
 	binary  string
 	only    string
+
+	size, long, sessions, keys int
 }
 
 // run starts everything, measures in turns, and prints.
@@ -47,30 +53,38 @@ func run(ctx context.Context, c config) (err error) {
 	if err := b.start(ctx); err != nil {
 		return err
 	}
-	results := make(map[string]map[string][]float64) // by workload, by path
 	for round := range c.rounds {
-		for _, w := range b.workloads() {
-			for i := range b.paths {
-				p := b.paths[(i+round)%len(b.paths)] // nobody is always first
-				if !w.runs(p) {
-					continue
-				}
-				value, err := w.run(ctx, p)
-				if err != nil {
-					return fmt.Errorf("%s on %s: %w", w.name, p.name, err)
-				}
-				if err := b.settle(ctx, p); err != nil {
-					return err
-				}
-				if results[w.name] == nil {
-					results[w.name] = make(map[string][]float64)
-				}
-				results[w.name][p.name] = append(results[w.name][p.name], value)
+		for _, s := range b.suites {
+			if err := b.round(ctx, s, round); err != nil {
+				return err
 			}
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, c.rounds)
 	}
-	report(os.Stdout, b.workloads(), results)
+	for _, s := range b.suites {
+		s.report(os.Stdout)
+	}
 	fmt.Printf("\nAfter its turns Sallyport took %.0f s in total to index and publish what was still to come.\n", b.settled.Seconds())
+	return nil
+}
+
+// round runs each workload once on each of its paths.
+func (b *bench) round(ctx context.Context, s *suite, round int) error {
+	for _, w := range s.workloads {
+		for i := range s.paths {
+			p := s.paths[(i+round)%len(s.paths)] // nobody is always first
+			if !w.runs(p) {
+				continue
+			}
+			value, err := w.run(ctx, p)
+			if err != nil {
+				return fmt.Errorf("%s on %s: %w", w.name, p.name, err)
+			}
+			if err := b.settle(ctx, p); err != nil {
+				return err
+			}
+			s.add(w, p, value)
+		}
+	}
 	return nil
 }

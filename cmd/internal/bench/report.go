@@ -1,30 +1,58 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
 )
 
+// suite is what is measured in front of one server.
+type suite struct {
+	title     string
+	other     string // the path beside direct and Sallyport's
+	paths     []path
+	workloads []workload
+	start     func(context.Context, *suite) error // of the server, and of what makes the paths but Sallyport's
+	results   map[string]map[string][]float64     // by workload, by path
+	notes     []string
+}
+
+func (s *suite) add(w workload, p path, value float64) {
+	if s.results == nil {
+		s.results = make(map[string]map[string][]float64)
+	}
+	if s.results[w.name] == nil {
+		s.results[w.name] = make(map[string][]float64)
+	}
+	s.results[w.name][p.name] = append(s.results[w.name][p.name], value)
+}
+
 // report prints a table in Markdown: medians with their spread, and ratios of medians. A ratio is
 // Sallyport to the other for times, and likewise for throughput.
-func report(w io.Writer, workloads []workload, results map[string]map[string][]float64) {
-	fmt.Fprintf(w, "%d processors, %s\n\n", runtime.NumCPU(), runtime.Version())
-	fmt.Fprintln(w, "| workload | unit | direct | pgbouncer | sallyport | to direct | to pgbouncer |")
+func (s *suite) report(w io.Writer) {
+	fmt.Fprintf(w, "\n%s: %d processors, %s\n\n", s.title, runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(w, "| workload | unit | direct | %[1]s | sallyport | to direct | to %[1]s |\n", s.other)
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
-	for _, l := range workloads {
-		r := results[l.name]
+	for _, l := range s.workloads {
+		r := s.results[l.name]
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", l.name, l.unit,
-			spread(r[direct]), spread(r[pgbouncer]), spread(r[sallyport]),
-			ratio(l, r[sallyport], r[direct]), ratio(l, r[sallyport], r[pgbouncer]))
+			spread(r[direct]), spread(r[s.other]), spread(r[sallyport]),
+			ratio(l, r[sallyport], r[direct]), ratio(l, r[sallyport], r[s.other]))
 	}
-	fmt.Fprintln(w, "\nEach figure is the median of the rounds (least–most). A ratio is of medians: for ms, how many times\nas long; for tps and for bulk in brackets, how much of the other's speed.")
+	fmt.Fprintln(w, "\nEach figure is the median of the rounds (least–most). A ratio is of medians: for ms, how many times\nas long; for tps and for bulk in brackets, how much of the other's speed. What begins with + is a difference.")
+	for _, n := range s.notes {
+		fmt.Fprintln(w, "\n"+n)
+	}
 }
 
 func ratio(l workload, a, b []float64) string {
 	if len(a) == 0 || len(b) == 0 {
 		return "–"
+	}
+	if l.added {
+		return fmt.Sprintf("%+.3f", median(a)-median(b))
 	}
 	r := median(a) / median(b)
 	if l.versus == direct {

@@ -16,24 +16,26 @@ import (
 	"time"
 
 	"sallyport/ingress/postgres/postgrestest"
+	"sallyport/ingress/ssh/sshtest"
 )
 
-// path is one way to the server.
+// path is one way to a server.
 type path struct {
 	name     string
 	port     string
 	user     string
 	password string
-	database string
+	database string // of PostgreSQL
 }
 
 // bench holds what runs while it measures.
 type bench struct {
 	config
 	dir     string
+	suites  []*suite
 	server  *postgrestest.Server
-	started []*exec.Cmd
-	paths   []path
+	sshd    *sshtest.Server
+	started []*exec.Cmd   // the last is Sallyport
 	settled time.Duration // spent waiting for Sallyport to catch up with itself
 }
 
@@ -45,20 +47,35 @@ const (
 	patience  = 30 * time.Second
 )
 
+// start starts the servers that are needed, and Sallyport in front of them.
 func (b *bench) start(ctx context.Context) error {
+	for _, s := range []*suite{
+		{title: "PostgreSQL", other: pgbouncer, workloads: b.queries(), start: b.startPostgres},
+		{title: "SSH", other: twice, workloads: b.shells(), start: b.startSSH},
+	} {
+		if len(s.workloads) == 0 {
+			continue
+		}
+		b.suites = append(b.suites, s)
+		if err := s.start(ctx, s); err != nil {
+			return err
+		}
+	}
+	return b.startSallyport(ctx)
+}
+
+func (b *bench) startPostgres(ctx context.Context, s *suite) error {
 	var err error
 	if b.server, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256", Settings: []string{"max_connections = 1200"}}); err != nil {
 		return err
 	}
 	p := path{name: direct, port: strconv.Itoa(b.server.Port), user: b.server.User, password: b.server.Password, database: "postgres"}
-	b.paths = append(b.paths, p)
 	if err := b.fill(ctx, p); err != nil {
 		return err
 	}
-	if err := b.startBouncer(ctx); err != nil {
-		return err
-	}
-	return b.startSallyport(ctx)
+	bouncer, err := b.startBouncer(ctx, p)
+	s.paths = []path{p, bouncer}
+	return err
 }
 
 // fill makes pgbench's tables and the table that is read in bulk.
@@ -94,26 +111,25 @@ func freePort() (string, error) {
 	return port, errors.Join(err, l.Close())
 }
 
-func (b *bench) startBouncer(ctx context.Context) error {
+func (b *bench) startBouncer(ctx context.Context, p path) (path, error) {
 	port, err := freePort()
 	if err != nil {
-		return err
+		return path{}, err
 	}
-	p := b.paths[0]
 	ini := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%s\nauth_type=scram-sha-256\n"+
 		"auth_file=%s/users\npool_mode=session\nmax_client_conn=200\ndefault_pool_size=100\nunix_socket_dir=\nignore_startup_parameters=extra_float_digits\n",
 		p.port, port, b.dir)
 	users := fmt.Sprintf("%q %q\n", p.user, p.password)
 	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "bouncer.ini"), []byte(ini), 0o644),
 		os.WriteFile(filepath.Join(b.dir, "users"), []byte(users), 0o644), os.Chmod(b.dir, 0o755)); err != nil {
-		return fmt.Errorf("configure pgbouncer: %w", err)
+		return path{}, fmt.Errorf("configure pgbouncer: %w", err)
 	}
 	args := []string{"-q", filepath.Join(b.dir, "bouncer.ini")}
 	if os.Getuid() == 0 {
 		args = append([]string{"-u", "nobody"}, args...) // it refuses to be root
 	}
-	b.paths = append(b.paths, path{name: pgbouncer, port: port, user: p.user, password: p.password, database: p.database})
-	return b.launch(ctx, "/usr/sbin/pgbouncer", args, port)
+	out := path{name: pgbouncer, port: port, user: p.user, password: p.password, database: p.database}
+	return out, b.launch(ctx, "/usr/sbin/pgbouncer", args, port)
 }
 
 // launch starts a server and waits until it accepts.
@@ -140,7 +156,8 @@ func (b *bench) launch(ctx context.Context, name string, args []string, port str
 	}
 }
 
-const resources = `apiVersion: sallyport/v1
+const resources = `---
+apiVersion: sallyport/v1
 kind: Target
 metadata: {name: bench}
 spec:
@@ -166,28 +183,47 @@ spec:
 
 // startSallyport starts the binary as an operator would, with everything on.
 func (b *bench) startSallyport(ctx context.Context) error {
-	port, err := freePort()
-	if err != nil {
-		return err
+	listen, text := `web: "127.0.0.1:0"`, ""
+	for _, s := range b.suites {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		p := path{name: sallyport, port: port, user: "bench", database: "bench"}
+		declared := b.shellTarget()
+		protocol := "ssh"
+		if s.other == pgbouncer {
+			protocol = "postgres"
+			declared = strings.NewReplacer("PORT", s.paths[0].port, "USER", s.paths[0].user).Replace(resources + maskedTargets())
+			if err := os.Setenv("BENCH_PASSWORD", s.paths[0].password); err != nil {
+				return err
+			}
+		}
+		listen += fmt.Sprintf(", %s: \"127.0.0.1:%s\"", protocol, port)
+		text += declared
+		s.paths = append(s.paths, p)
 	}
-	p := b.paths[0]
-	text := strings.NewReplacer("PORT", p.port, "USER", p.user).Replace(resources + maskedTargets())
-	settings := fmt.Sprintf("data_dir: %s/data\nlisten: {web: \"127.0.0.1:0\", postgres: \"127.0.0.1:%s\"}\nresources: [%s/resources.yaml]\n", b.dir, port, b.dir)
+	settings := fmt.Sprintf("data_dir: %s/data\nlisten: {%s}\nresources: [%s/resources.yaml]\n", b.dir, listen, b.dir)
 	file := filepath.Join(b.dir, "sallyport.yaml")
-	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "resources.yaml"), []byte(text), 0o600), os.WriteFile(file, []byte(settings), 0o600),
-		os.Setenv("BENCH_PASSWORD", p.password)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "resources.yaml"), []byte(text), 0o600), os.WriteFile(file, []byte(settings), 0o600)); err != nil {
 		return fmt.Errorf("configure sallyport: %w", err)
 	}
-	if err := b.launch(ctx, b.binary, []string{"up", "--config", file}, port); err != nil {
+	first := b.suites[0].paths
+	if err := b.launch(ctx, b.binary, []string{"up", "--config", file}, first[len(first)-1].port); err != nil {
 		return err
 	}
 	token, err := b.token(ctx, file)
 	if err != nil {
 		return err
 	}
-	b.paths = append(b.paths, path{name: sallyport, port: port, user: "bench", password: token, database: "bench"})
-	return nil
+	for _, s := range b.suites {
+		s.paths[len(s.paths)-1].password = token
+	}
+	return b.configureClients()
 }
+
+// gateway is Sallyport's process.
+func (b *bench) gateway() int { return b.started[len(b.started)-1].Process.Pid }
 
 func (b *bench) token(ctx context.Context, file string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -213,7 +249,7 @@ func (b *bench) settle(ctx context.Context, p path) error {
 	}
 	begin := time.Now()
 	for quiet := 0; quiet < 3; {
-		before, err := processorTime(b.started[len(b.started)-1].Process.Pid)
+		before, err := processorTime(b.gateway())
 		if err != nil {
 			return err
 		}
@@ -222,7 +258,7 @@ func (b *bench) settle(ctx context.Context, p path) error {
 			return ctx.Err()
 		case <-time.After(glance):
 		}
-		after, err := processorTime(b.started[len(b.started)-1].Process.Pid)
+		after, err := processorTime(b.gateway())
 		if err != nil {
 			return err
 		}
@@ -255,10 +291,14 @@ func (b *bench) stop() error {
 	for _, c := range b.started {
 		_ = c.Wait() // ended by the signal
 	}
-	if b.server == nil {
-		return nil
+	var err error
+	if b.server != nil {
+		err = b.server.Stop()
 	}
-	return b.server.Stop()
+	if b.sshd != nil {
+		err = errors.Join(err, b.sshd.Stop())
+	}
+	return err
 }
 
 func decodeToken(out []byte) (string, error) {

@@ -16,15 +16,16 @@ import (
 // workload is one thing to measure. Its value is milliseconds, transactions a second, or KiB.
 type workload struct {
 	name   string
-	unit   string // "ms" and "KiB": less is better; "tps": more is
+	unit   string // "ms", "KiB" and "MiB": less is better; "tps": more is
 	run    func(ctx context.Context, p path) (float64, error)
 	versus string   // what the aim is measured against; empty: nothing
+	added  bool     // what matters is how much more it is, not how many times as much
 	paths  []string // names of those that it runs on; empty: all
 }
 
-// workloads are all that is measured, in the order of a round. A new one is a line here.
-func (b *bench) workloads() []workload {
-	all := []workload{
+// queries are what is measured of PostgreSQL, in the order of a round. A new one is a line here.
+func (b *bench) queries() []workload {
+	return b.chosen([]workload{
 		b.pgbench("latency, 1 client, simple", "simple", 1),
 		b.pgbench("latency, 1 client, prepared", "prepared", 1),
 		b.pgbench("throughput, 8 clients, simple", "simple", 8),
@@ -35,7 +36,11 @@ func (b *bench) workloads() []workload {
 		b.masked("100k rows, SELECT, 20 masks", "masked-20"),
 		b.idle("memory of an idle session", "disable"),
 		b.idle("memory of an idle session, TLS", "require"),
-	}
+	})
+}
+
+// chosen are those of all that are to be run.
+func (b *bench) chosen(all []workload) []workload {
 	return slices.DeleteFunc(all, func(w workload) bool { return !strings.Contains(w.name, b.only) })
 }
 
