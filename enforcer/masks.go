@@ -129,6 +129,9 @@ func (v *viewer) by(t lineage.Taint) *schemas.MaskedBy {
 		if b.Recorded == 0 || strictness(rule) > strictness(v.rules[b.Recorded-1]) {
 			b.Recorded = n
 		}
+		if rule.Revealed {
+			b.Revealed = append(b.Revealed, n)
+		}
 		if !rule.Revealed && (b.Client == 0 || strictness(rule) > strictness(v.rules[b.Client-1])) {
 			b.Client = n
 		}

@@ -145,9 +145,9 @@ func TestOrigins(t *testing.T) {
 	got := newMasked(t).Verdict(t.Context(), maskAsk("SELECT 1", "privacy"))
 	var origins []string
 	for _, o := range got.Plan.Origins {
-		origins = append(origins, fmt.Sprintf("%d.%d=%d/%d", o.Table, o.Attribute, o.By.Recorded, o.By.Client))
+		origins = append(origins, fmt.Sprintf("%d.%d=%d/%d%v", o.Table, o.Attribute, o.By.Recorded, o.By.Client, o.By.Revealed))
 	}
-	if s := strings.Join(origins, " "); s != "1.3=2/1 1.4=2/0 1.5=4/4 1.6=5/5 3.2=2/0" {
+	if s := strings.Join(origins, " "); s != "1.3=2/1[2] 1.4=2/0[2] 1.5=4/4[] 1.6=5/5[] 3.2=2/0[2]" {
 		t.Error(s)
 	}
 	if !slices.Equal(got.Masks, []string{"mail", "cards", "pay", "age"}) || !got.Plan.Rules[1].Revealed || got.Plan.Rules[0].Keep != 4 {

@@ -25,9 +25,10 @@ const viewReveal = "reveal"
 // Revealed is a value that the client of a session saw and the recording has in masked form.
 type Revealed struct {
 	Command uint64   `json:"command"`
-	Row     uint64   `json:"row"`    // from 1
-	Column  uint32   `json:"column"` // from 1
-	Name    string   `json:"name"`   // of the column; empty: not known
+	Row     uint64   `json:"row"`            // from 1; of a part: which of the messages that conceal something
+	Column  uint32   `json:"column"`         // from 1; 0: it is no cell
+	Part    string   `json:"part,omitempty"` // of a message, as "error message" or "notification payload"
+	Name    string   `json:"name"`           // of the column; empty: not known
 	Masks   []string `json:"masks"`
 	Null    bool     `json:"null"`
 	Text    string   `json:"text"` // rendered
@@ -109,7 +110,7 @@ func (p *revealing) entry(ctx context.Context, e *schemas.Entry, from uint64) er
 	}
 	var whole []*schemas.ConcealedValue
 	for _, v := range found.Values {
-		if n := len(whole); n > 0 && whole[n-1].Row == v.Row && whole[n-1].Column == v.Column { // a value in pieces
+		if n := len(whole); n > 0 && whole[n-1].Row == v.Row && whole[n-1].Column == v.Column && whole[n-1].Part == v.Part { // a value in pieces
 			whole[n-1].Data = append(whole[n-1].Data, v.Data...)
 			continue
 		}
@@ -122,7 +123,7 @@ func (p *revealing) entry(ctx context.Context, e *schemas.Entry, from uint64) er
 }
 
 func (p *revealing) value(f *schemas.Concealed, v *schemas.ConcealedValue) Revealed {
-	out := Revealed{Command: f.GetCommand(), Row: v.Row, Column: v.Column, Masks: f.GetMasks(), Null: v.Null}
+	out := Revealed{Command: f.GetCommand(), Row: v.Row, Column: v.Column, Part: v.Part, Masks: f.GetMasks(), Null: v.Null}
 	if all := p.columns[f.GetCommand()]; v.Column > 0 && int(v.Column) <= len(all) {
 		c := all[v.Column-1]
 		out.Name, out.Text = c.Name, values.Text(c.Type, c.Binary, v.Data)

@@ -2032,9 +2032,12 @@ func (x *MaskRule) GetRevealed() bool {
 // MaskedBy names the rules of one value, from 1: for what is recorded, and for what the client
 // gets. 0: it is shown.
 type MaskedBy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Recorded      uint32                 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
-	Client        uint32                 `protobuf:"varint,2,opt,name=client,proto3" json:"client,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Recorded uint32                 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Client   uint32                 `protobuf:"varint,2,opt,name=client,proto3" json:"client,omitempty"`
+	// Those among all that mask it which the principal is excepted from. Whoever is to be shown the clear form
+	// later must be excepted from each of them. Empty: recorded alone, if the client's is another.
+	Revealed      []uint32 `protobuf:"varint,160,rep,packed,name=revealed,proto3" json:"revealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2081,6 +2084,13 @@ func (x *MaskedBy) GetClient() uint32 {
 		return x.Client
 	}
 	return 0
+}
+
+func (x *MaskedBy) GetRevealed() []uint32 {
+	if x != nil {
+		return x.Revealed
+	}
+	return nil
 }
 
 // ResultMasks is about the rows of one statement.
@@ -3453,10 +3463,11 @@ const file_asks_proto_rawDesc = "" +
 	"\x04with\x18\x02 \x01(\tR\x04with\x12\x12\n" +
 	"\x04keep\x18\x03 \x01(\rR\x04keep\x12\x16\n" +
 	"\x06detect\x18\x04 \x03(\tR\x06detect\x12\x1a\n" +
-	"\brevealed\x18\x05 \x01(\bR\brevealed\">\n" +
+	"\brevealed\x18\x05 \x01(\bR\brevealed\"[\n" +
 	"\bMaskedBy\x12\x1a\n" +
 	"\brecorded\x18\x01 \x01(\rR\brecorded\x12\x16\n" +
-	"\x06client\x18\x02 \x01(\rR\x06client\"\x85\x01\n" +
+	"\x06client\x18\x02 \x01(\rR\x06client\x12\x1b\n" +
+	"\brevealed\x18\xa0\x01 \x03(\rR\brevealed\"\x85\x01\n" +
 	"\vResultMasks\x12\x14\n" +
 	"\x05clear\x18\x01 \x01(\bR\x05clear\x122\n" +
 	"\acolumns\x18\x02 \x03(\v2\x18.sallyport.v1.ColumnMaskR\acolumns\x12,\n" +

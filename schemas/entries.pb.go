@@ -3295,13 +3295,18 @@ func (x *ConcealedValues) GetValues() []*ConcealedValue {
 	return nil
 }
 
-// ConcealedValue is one cell. One too large for a frame comes in several with the same place, in order.
+// ConcealedValue is one cell, or one text of a message. One too large for a frame comes in several with the
+// same place, in order.
 type ConcealedValue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Row           uint64                 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`       // of the command, from 1
-	Column        uint32                 `protobuf:"varint,2,opt,name=column,proto3" json:"column,omitempty"` // from 1; 0: data without columns, row is then the offset in bytes of the masked form
-	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
-	Null          bool                   `protobuf:"varint,4,opt,name=null,proto3" json:"null,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Row    uint64                 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`       // of the command, from 1
+	Column uint32                 `protobuf:"varint,2,opt,name=column,proto3" json:"column,omitempty"` // from 1; 0: data without columns, row is then the offset in bytes of the masked form
+	Data   []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	Null   bool                   `protobuf:"varint,4,opt,name=null,proto3" json:"null,omitempty"`
+	// Which text of a message it is: "error message", "notice detail", "notification payload"; row is then the place of
+	// the message among those of the command, or of the session outside of one, that had something to conceal, from 1.
+	// Empty: a cell.
+	Part          string `protobuf:"bytes,160,opt,name=part,proto3" json:"part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3362,6 +3367,13 @@ func (x *ConcealedValue) GetNull() bool {
 		return x.Null
 	}
 	return false
+}
+
+func (x *ConcealedValue) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
 }
 
 var File_entries_proto protoreflect.FileDescriptor
@@ -3625,12 +3637,13 @@ const file_entries_proto_rawDesc = "" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\"G\n" +
 	"\x0fConcealedValues\x124\n" +
-	"\x06values\x18\x01 \x03(\v2\x1c.sallyport.v1.ConcealedValueR\x06values\"b\n" +
+	"\x06values\x18\x01 \x03(\v2\x1c.sallyport.v1.ConcealedValueR\x06values\"w\n" +
 	"\x0eConcealedValue\x12\x10\n" +
 	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\rR\x06column\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x12\n" +
-	"\x04null\x18\x04 \x01(\bR\x04null*b\n" +
+	"\x04null\x18\x04 \x01(\bR\x04null\x12\x13\n" +
+	"\x04part\x18\xa0\x01 \x01(\tR\x04part*b\n" +
 	"\rPrincipalKind\x12\x1e\n" +
 	"\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PRINCIPAL_KIND_USER\x10\x01\x12\x18\n" +

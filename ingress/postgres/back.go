@@ -128,6 +128,9 @@ func (r *relay) deliver(ctx context.Context) error {
 	if err := r.flushData(ctx); err != nil {
 		return err
 	}
+	if err := r.s.Unveiled(ctx, &b.masking.veil); err != nil {
+		return err
+	}
 	if r.s.Strict && (len(b.sent) > 0 || b.out.start > b.from) {
 		if err := r.s.Flush(ctx); err != nil {
 			return err
@@ -247,8 +250,9 @@ func (r *relay) aside(ctx context.Context, raw []byte) error {
 		if !ok {
 			return errOutOfStep
 		}
-		if payload, ok = r.maskNotification(ctx, raw, payload); !ok {
-			return errOutOfStep
+		payload, err := r.maskNotification(ctx, raw, payload)
+		if err != nil {
+			return err
 		}
 		return r.s.Notification(channel, payload)
 	}

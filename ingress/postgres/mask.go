@@ -32,6 +32,7 @@ type columnMask struct {
 	isBinary bool
 	plain    bool        // its values are what is stored in a table
 	by       ruleNumbers // 0: content alone
+	rules    []uint32    // whom the clear form may be shown to, if the recording has another: those excepted from all
 	recorded masker
 	client   masker
 	scan     scanning
@@ -112,7 +113,7 @@ func newResultMask(m *session.Masks, tally *session.Tally, statement int, again 
 func newColumnMask(m *session.Masks, by *schemas.MaskedBy, plain bool, c *schemas.Column) columnMask {
 	cm := columnMask{name: c.Name, oid: c.Type, isBinary: c.Binary, plain: plain, scan: scanningOf(c.Type, c.Binary)}
 	if by != nil {
-		cm.by = ruleNumbers{by.Recorded, by.Client}
+		cm.by, cm.rules = ruleNumbers{by.Recorded, by.Client}, session.Revealing(by)
 		cm.recorded, cm.client = masker{m.Rule(by.Recorded, plain)}, masker{m.Rule(by.Client, plain)}
 	}
 	return cm
@@ -148,12 +149,16 @@ func withOrigin(m *session.Masks, by *schemas.MaskedBy, c *schemas.Column) (*sch
 		return by, false
 	case by == nil:
 		return o.By, o.Plain
-	case by.Recorded == o.By.GetRecorded() && by.Client == o.By.GetClient():
+	case by.Recorded == o.By.GetRecorded() && by.Client == o.By.GetClient() && slices.Equal(by.Revealed, o.By.GetRevealed()):
 		return by, o.Plain
 	}
-	return &schemas.MaskedBy{
+	both := &schemas.MaskedBy{
 		Recorded: m.Stricter(by.Recorded, o.By.GetRecorded()), Client: m.Stricter(by.Client, o.By.GetClient()),
-	}, false
+		Revealed: slices.Concat(by.Revealed, o.By.GetRevealed(), session.Revealing(by), session.Revealing(o.By)),
+	}
+	slices.Sort(both.Revealed)
+	both.Revealed = slices.Compact(both.Revealed)
+	return both, false
 }
 
 func originOf(m *session.Masks, table, attribute uint32) *schemas.Origin {
@@ -254,6 +259,13 @@ func (rm *resultMask) cell(ctx context.Context, i int, cells []byte, start, end 
 	if clientChanged { // masked too, in another way
 		v.data, v.null = slices.Clone(rm.client.last()), rm.client.lastNull()
 	}
+	if len(v.data) > 0 {
+		v.rules = rm.masks.Covering(rules, func(only *session.Content) bool {
+			l := look{ctx: ctx, content: only}
+			_, _, found := l.value(nil, c.oid, c.isBinary, c.scan, v.data)
+			return found
+		})
+	}
 	rm.veiled = append(rm.veiled, v)
 }
 
@@ -272,7 +284,7 @@ func (rm *resultMask) form(ctx context.Context, r *row, c *columnMask, by masker
 			c.masked++
 		case c.by.recorded != c.by.client:
 			c.revealed++
-			rules = []uint32{c.by.recorded}
+			rules = c.rules
 		}
 		return true, rules
 	}

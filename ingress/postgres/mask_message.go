@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sallyport/ingress/mask"
@@ -20,6 +21,9 @@ type messageMask struct {
 	text   string // of the command; empty: not known
 	client bool   // the principal is not excepted
 	tally  *session.Tally
+
+	veiled []veiledText // what the client got and the recording does not hold,
+	rules  []uint32     // and whose masks cover it
 }
 
 // field is one of an ErrorResponse or NoticeResponse.
@@ -77,6 +81,8 @@ func (m *messageMask) message(ctx context.Context, raw []byte) (client, recorded
 	}
 	m.count(hid, !m.client)
 	m.counted(seen, m.masks.Client(), false)
+	m.counted(m.revealed(hits), m.masks.Recorded(), true)
+	m.veilTexts(ctx, raw[0], shown, found, hid && !m.client, hits)
 	return client, recorded, true
 }
 
@@ -98,6 +104,14 @@ func (m *messageMask) counted(hits []mask.Hit, c *session.Content, revealed bool
 		rule, detector := c.Finder(h)
 		m.tally.Add(rule, "", detector, revealed, uint64(h.Count))
 	}
+}
+
+// revealed are those of the finds that the principal is excepted from.
+func (m *messageMask) revealed(hits []mask.Hit) []mask.Hit {
+	return slices.DeleteFunc(slices.Clone(hits), func(h mask.Hit) bool {
+		n, _ := m.masks.Recorded().Finder(h)
+		return !m.masks.Revealed(n)
+	})
 }
 
 // guarded returns what of the fields may be shown whatever the values are, and whether that is less.

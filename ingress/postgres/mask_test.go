@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -173,34 +172,19 @@ func TestExceptedFromMasks(t *testing.T) {
 	if string(r.Rows[0][10]) != "734-19-5528" || out.String() != "1\t734-19-5528\n2\t\\N\n" {
 		t.Errorf("shown %q, copied %q", r.Rows[0][10], out.String())
 	}
-	ids := g.Sessions(t)
-	open, err := conceal.Session(string(ids[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
 	es := g.Only(t)
 	seen := map[string]string{}
 	for _, e := range es {
 		if b, err := e.MarshalVT(); err != nil || bytes.Contains(b, []byte("734-19-5528")) || e.GetCommand() == nil && bytes.Contains(b, []byte("zanzibar")) {
 			t.Errorf("the log holds it: %v", e)
 		}
-		f := e.GetConcealed()
-		if f == nil {
-			continue
+	}
+	for _, v := range concealed(t, conceal, g.Sessions(t)[0], es) {
+		if v.masks != "hashes" {
+			t.Errorf("%v", v)
 		}
-		if !slices.Equal(f.Masks, []string{"hashes"}) || f.Key != conceal.KeyID() {
-			t.Errorf("frame of %v under %s", f.Masks, f.Key)
-		}
-		plain, err := open.Open(f.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		vs := &schemas.ConcealedValues{}
-		if err := vs.UnmarshalVT(plain); err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range vs.Values {
-			seen[fmt.Sprint(f.Command != 0, v.Row, v.Column)] += string(v.Data)
+		if v.Part == "" {
+			seen[fmt.Sprint(v.command != 0, v.Row, v.Column)] += string(v.Data)
 		}
 	}
 	if seen["true 1 11"] != "734-19-5528" || seen["true 1 2"] != "734-19-5528\x30\x39" && seen["true 1 2"] != "\x30\x39734-19-5528" || seen["true 2 11"] != "" {

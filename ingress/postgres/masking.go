@@ -20,6 +20,7 @@ type masking struct {
 	guard     schemas.Messages // the strictest of the transaction
 	tally     session.Tally
 	veil      session.Veil
+	veiled    veiling
 }
 
 // next is called when a statement is complete.
@@ -103,8 +104,8 @@ func (r *relay) maskedRow(ctx context.Context, i *item, raw []byte, width int) e
 	}
 	b.res.rows++
 	b.res.bytes += uint64(len(client))
-	for _, v := range rm.veiled {
-		if err := r.s.Conceal(ctx, &b.masking.veil, rm.masks, i.command, v.rules, b.res.rows, v.column, v.data, v.null); err != nil {
+	for n := range rm.veiled {
+		if err := r.concealCell(ctx, rm.masks, i.command, b.res.rows, &rm.veiled[n]); err != nil {
 			return err
 		}
 	}
@@ -125,8 +126,8 @@ func (r *relay) maskedCall(ctx context.Context, i *item, raw []byte) ([]byte, er
 	if !ok {
 		return nil, errOutOfStep
 	}
-	for _, v := range rm.veiled {
-		if err := r.s.Conceal(ctx, &b.masking.veil, rm.masks, i.command, v.rules, 1, v.column, v.data, v.null); err != nil {
+	for n := range rm.veiled {
+		if err := r.concealCell(ctx, rm.masks, i.command, 1, &rm.veiled[n]); err != nil {
 			return nil, err
 		}
 	}
@@ -173,10 +174,7 @@ func copyMessage(data []byte) []byte {
 }
 
 func (r *relay) veilCopied(ctx context.Context, i *item) func(copiedVeil) error {
-	b := &r.back
-	return func(v copiedVeil) error {
-		return r.s.Conceal(ctx, &b.masking.veil, i.masks, i.command, v.rules, v.row, v.column, v.data, v.null)
-	}
+	return func(v copiedVeil) error { return r.concealCell(ctx, i.masks, i.command, v.row, &v.veiledCell) }
 }
 
 // copyOutEnds handles CopyDone: what was held back goes before it.
@@ -199,14 +197,14 @@ func (r *relay) copyOutEnds(ctx context.Context, raw []byte) error {
 func (r *relay) concludeMasks(i *item) error {
 	m := &r.back.masking
 	m.settle()
-	m.statement, m.again = 0, false
+	m.statement, m.again, m.veiled.command = 0, false, 0
+	if err := r.s.Unveiled(context.Background(), &m.veil); err != nil {
+		return err
+	}
 	if i.masks == nil {
 		return nil
 	}
 	m.guard = max(m.guard, i.masks.Messages)
-	if err := r.s.Unveiled(context.Background(), &m.veil, i.masks); err != nil {
-		return err
-	}
 	return r.s.Masked(i.command, i.masks, &m.tally)
 }
 
@@ -236,6 +234,9 @@ func (r *relay) maskMessage(ctx context.Context, i *item, raw []byte) (*schemas.
 			r.back.replace(raw, client)
 		}
 		recorded = kept
+		if err := r.concealMessage(ctx, i, raw[0], m); err != nil {
+			return nil, err
+		}
 		if command == 0 { // no result of a command will tell
 			if err := r.s.Masked(0, m.masks, m.tally); err != nil {
 				return nil, err
@@ -268,46 +269,21 @@ func (r *relay) messageMask(i *item) (m *messageMask, command uint64) {
 }
 
 // maskNotification returns the payload as it is recorded, and hides from the client what it may not see.
-func (r *relay) maskNotification(ctx context.Context, raw []byte, payload string) (recorded string, ok bool) {
+func (r *relay) maskNotification(ctx context.Context, raw []byte, payload string) (recorded string, err error) {
 	masks := r.s.LatestMasks()
 	if masks == nil || payload == "" {
-		return payload, true
+		return payload, nil
 	}
-	var tally session.Tally
-	by := masks.Notifications
-	form := func(rule uint32, c *session.Content, revealed bool) string {
-		if t := masks.Rule(rule, false); t != nil {
-			tally.Add(rule, "", "", revealed, 1)
-			out, _ := t.Text(nil, []byte(payload))
-			return string(out)
-		}
-		if c == nil {
-			return payload
-		}
-		out, hits, null := c.Apply(ctx, nil, []byte(payload))
-		for _, h := range hits {
-			n, detector := c.Finder(h)
-			tally.Add(n, "", detector, revealed, uint64(h.Count))
-		}
-		switch {
-		case null:
-			return mask.Redacted
-		case len(hits) > 0:
-			return string(out)
-		}
-		return payload
-	}
-	client := form(by.GetClient(), masks.Client(), false)
-	recorded = client
-	if by.GetClient() != by.GetRecorded() || masks.Client() != masks.Recorded() {
-		recorded = form(by.GetRecorded(), masks.Recorded(), true)
+	client, recorded, err := r.payloadOf(ctx, masks, payload)
+	if err != nil {
+		return "", err
 	}
 	if client != payload {
 		body := raw[header:]
 		end := 4 + bytes.IndexByte(body[4:], 0) + 1
 		r.back.replace(raw, message(nil, backNotification, body[:end], []byte(client), []byte{0}))
 	}
-	return recorded, r.s.Masked(0, masks, &tally) == nil
+	return recorded, nil
 }
 
 // masks returns what masks the rows of a portal when d is in force. What they were made of was settled when

@@ -18,6 +18,9 @@ func (r *relay) complete(ctx context.Context, i *item, raw []byte) error {
 	if err := r.flushData(ctx); err != nil {
 		return err
 	}
+	if err := r.s.Unveiled(ctx, &b.masking.veil); err != nil { // before other columns are described
+		return err
+	}
 	if raw[0] == backComplete {
 		tag := bytes.TrimRight(raw[header:], "\x00")
 		if len(b.res.tags) > 0 {

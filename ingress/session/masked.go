@@ -67,6 +67,7 @@ func (s *Session) Masked(command uint64, m *Masks, t *Tally) error {
 // for a frame. It belongs to one goroutine.
 type Veil struct {
 	command uint64
+	masks   *Masks
 	groups  []veiled
 }
 
@@ -77,19 +78,21 @@ type veiled struct {
 	size   int
 }
 
-// Conceal keeps a value, as schemas.ConcealedValue has it, that the masks of rules cover. data is copied.
-func (s *Session) Conceal(ctx context.Context, v *Veil, m *Masks, command uint64, rules []uint32, row uint64, column uint32, data []byte, null bool) error {
-	if v.command != command {
-		if err := s.Unveiled(ctx, v, m); err != nil {
+// Conceal keeps a value of a command (0: outside of one) for people who are excepted from all of rules, numbers
+// of m's. Its data is copied.
+func (s *Session) Conceal(ctx context.Context, v *Veil, m *Masks, command uint64, rules []uint32, value *schemas.ConcealedValue) error {
+	if v.command != command || v.masks != m {
+		if err := s.Unveiled(ctx, v); err != nil {
 			return err
 		}
-		v.command = command
+		v.command, v.masks = command, m
 	}
 	at := slices.IndexFunc(v.groups, func(g veiled) bool { return slices.Equal(g.rules, rules) })
 	if at < 0 {
 		at = len(v.groups)
 		v.groups = append(v.groups, veiled{rules: slices.Clone(rules)})
 	}
+	data := value.Data
 	for first := true; first || len(data) > 0; first = false {
 		n := min(len(data), MaxPayload)
 		if v.groups[at].size+n > MaxPayload {
@@ -98,17 +101,17 @@ func (s *Session) Conceal(ctx context.Context, v *Veil, m *Masks, command uint64
 			}
 		}
 		g := &v.groups[at]
-		g.values = append(g.values, &schemas.ConcealedValue{Row: row, Column: column, Data: slices.Clone(data[:n]), Null: null})
-		g.size += n + 24
+		g.values = append(g.values, &schemas.ConcealedValue{Row: value.Row, Column: value.Column, Part: value.Part, Data: slices.Clone(data[:n]), Null: value.Null})
+		g.size += n + len(value.Part) + 24
 		data = data[n:]
 	}
 	return nil
 }
 
 // Unveiled records what is gathered.
-func (s *Session) Unveiled(ctx context.Context, v *Veil, m *Masks) error {
+func (s *Session) Unveiled(ctx context.Context, v *Veil) error {
 	for i := range v.groups {
-		if err := s.unveil(ctx, v.command, m, &v.groups[i]); err != nil {
+		if err := s.unveil(ctx, v.command, v.masks, &v.groups[i]); err != nil {
 			return err
 		}
 	}

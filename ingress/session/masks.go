@@ -25,13 +25,15 @@ type maskSet struct {
 	recorded *Content // nil: nothing is looked for
 	client   *Content
 	texts    *Content
+	covered  bool // somebody excepted may be shown what a rule detects
 }
 
 type maskRule struct {
 	name     string
 	revealed bool
-	plain    *mask.Transform // of values as they are stored
-	computed *mask.Transform // of what was made from them: no part and no hash, which would tell them
+	alone    func() (*Content, error) // what it alone detects; nil: it detects nothing
+	plain    *mask.Transform          // of values as they are stored
+	computed *mask.Transform          // of what was made from them: no part and no hash, which would tell them
 }
 
 // Rule returns how the rule of that number (from 1) masks: a value as it is stored (plain), or one that was
@@ -49,6 +51,44 @@ func (m *Masks) Rule(number uint32, plain bool) *mask.Transform {
 
 // Revealed reports whether the principal is excepted from the rule of that number.
 func (m *Masks) Revealed(number uint32) bool { return m.set.rules[number-1].revealed }
+
+// Covering adds, to the rules that a value is concealed for, those which the principal is excepted from and
+// which would find something in the value, too: whoever is to see it later must be excepted from these as well.
+// finds looks in the value. A rule that asks an external detector is taken to find something.
+func (m *Masks) Covering(rules []uint32, finds func(*Content) bool) []uint32 {
+	if !m.set.covered {
+		return rules
+	}
+	all := rules
+	for i := range m.set.rules {
+		r, n := &m.set.rules[i], uint32(i+1)
+		if !r.revealed || r.alone == nil || slices.Contains(all, n) {
+			continue
+		}
+		if c, err := r.alone(); err == nil && !c.external && !finds(c) {
+			continue
+		}
+		if len(all) == len(rules) {
+			all = slices.Clone(rules)
+		}
+		all = append(all, n)
+	}
+	if len(all) > len(rules) {
+		slices.Sort(all)
+	}
+	return all
+}
+
+// Revealing returns, of those that mask a value, the rules whose excepted members were shown it.
+func Revealing(by *schemas.MaskedBy) []uint32 {
+	switch {
+	case by.GetRecorded() == by.GetClient():
+		return nil
+	case len(by.Revealed) == 0:
+		return []uint32{by.Recorded}
+	}
+	return by.Revealed
+}
 
 // Stricter returns that of two rules (0: none) which leaves less of a value.
 func (m *Masks) Stricter(a, b uint32) uint32 {
@@ -172,8 +212,11 @@ func numbered(p *schemas.MaskPlan) error {
 		all = append(all, o.By)
 	}
 	for _, by := range all {
+		if slices.ContainsFunc(by.GetRevealed(), func(n uint32) bool { return n == 0 || int(n) > len(p.Rules) }) {
+			return errNoRule
+		}
 		if n := len(p.Rules); int(by.GetRecorded()) > n || int(by.GetClient()) > n || by.GetClient() != 0 && by.GetRecorded() == 0 {
-			return errors.New("the plan of masks names a rule that it does not have")
+			return errNoRule
 		}
 	}
 	return nil
@@ -187,7 +230,6 @@ func ReadyMasks(p *schemas.MaskPlan) (*Masks, error) {
 
 func (m *maskMaker) build(rules []*schemas.MaskRule) (*maskSet, error) {
 	s := &maskSet{}
-	hidden := false
 	for _, r := range rules {
 		method, err := mask.ParseMethod(r.With)
 		if err != nil {
@@ -202,7 +244,13 @@ func (m *maskMaker) build(rules []*schemas.MaskRule) (*maskSet, error) {
 			plain:    mask.NewTransform(method, int(r.Keep), m.key, r.Name),
 			computed: mask.NewTransform(computed, 0, m.key, r.Name),
 		})
-		hidden = hidden || r.Revealed && len(r.Detect) > 0
+		if r.Revealed && len(r.Detect) > 0 {
+			s.covered = true
+			last := &s.rules[len(s.rules)-1]
+			last.alone = sync.OnceValues(func() (*Content, error) {
+				return m.content(s, rules, func(o *schemas.MaskRule) bool { return o == r })
+			})
+		}
 	}
 	var err error
 	if s.recorded, err = m.content(s, rules, func(*schemas.MaskRule) bool { return true }); err != nil {
@@ -211,7 +259,7 @@ func (m *maskMaker) build(rules []*schemas.MaskRule) (*maskSet, error) {
 	if s.texts, err = m.content(s, inner(rules), func(*schemas.MaskRule) bool { return true }); err != nil {
 		return nil, err
 	}
-	if s.client = s.recorded; hidden {
+	if s.client = s.recorded; s.covered {
 		s.client, err = m.content(s, rules, func(r *schemas.MaskRule) bool { return !r.Revealed })
 	}
 	return s, err
@@ -262,6 +310,8 @@ func (m *maskMaker) content(s *maskSet, rules []*schemas.MaskRule, with func(*sc
 	c.set, err = mask.NewSet(parts...)
 	return c, err
 }
+
+var errNoRule = errors.New("the plan of masks names a rule that it does not have")
 
 var errNoExternal = errors.New("a mask asks for the external detector, and this gateway has none")
 
