@@ -77,6 +77,12 @@ func TestPlayerSSH(t *testing.T) {
 			}
 			return map[string]string{}
 		},
+		"press": func(m said) map[string]string {
+			if _, err := io.WriteString(client.in, m.Text); err != nil {
+				return map[string]string{"error": err.Error()}
+			}
+			return map[string]string{}
+		},
 		"printed": func(m said) map[string]string {
 			g.await("the client to print "+m.Want, func() bool { return strings.Contains(client.out.String(), m.Want) })
 			return map[string]string{"output": client.out.String()}

@@ -1,15 +1,26 @@
-// A real Chromium whose pages are watched: what they log, and whom they talk to.
+// A real Chromium whose pages are watched: what they log, and whom they talk to. The environment that
+// every script takes:
+//
+//	SALLYPORT_URL       the server, such as http://127.0.0.1:7080
+//	SALLYPORT_SHOTS     folder for screenshots; none without it
+//	SALLYPORT_CHROMIUM  the browser, /usr/bin/chromium by default
+//	SALLYPORT_TIMEOUT   milliseconds that anything may take, 15000 by default
+import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import axe from 'axe-core'
 import { chromium } from 'playwright-core'
+import { tell } from './driver.mjs'
 
 const args = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ]
 
-export async function launch({ url, shots, timeout }) {
+const { SALLYPORT_URL: url, SALLYPORT_SHOTS: shots } = process.env
+const timeout = Number(process.env.SALLYPORT_TIMEOUT) || 15_000
+
+export async function launch() {
   const browser = await chromium.launch({ executablePath: process.env.SALLYPORT_CHROMIUM || '/usr/bin/chromium', args })
   const faults = []
   const host = new URL(url).host
@@ -43,7 +54,24 @@ export async function launch({ url, shots, timeout }) {
     await page.screenshot({ path: join(shots, name + '.png') })
   }
 
-  return { browser, faults, page, shot }
+  // perform does what a script is for, tells whoever started it how that ended, and ends the browser.
+  async function perform(script, { name, counts = () => true }) {
+    try {
+      await script()
+      assert.deepEqual(faults.filter(counts), [], 'pages must log no error and talk to no other host')
+      tell({ done: true })
+    } catch (err) {
+      // The failure is told of, whether or not its pages can be pictured.
+      for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, name + '-failed').catch(() => {})
+      tell({ failed: err.message, faults })
+      process.exitCode = 1
+    } finally {
+      await browser.close()
+      process.stdin.destroy()
+    }
+  }
+
+  return { browser, faults, page, shot, perform }
 }
 
 // keepSockets lets a test break a page's websockets, as a network would.

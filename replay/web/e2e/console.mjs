@@ -1,5 +1,5 @@
 // What a reviewer and an administrator do, in real Chromium against the real server, with psql at
-// the other end (driver.mjs has the protocol). Environment, beside what run.mjs takes:
+// the other end (driver.mjs has the protocol). Environment, beside what browser.mjs takes:
 //
 //	SALLYPORT_TOKEN   of somebody who may review and administer
 //	SALLYPORT_GUEST   of somebody who may ask for access
@@ -11,10 +11,11 @@ import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
 
 const env = process.env
-const timeout = Number(env.SALLYPORT_TIMEOUT) || 15_000
-const { browser, faults, page: newPage, shot } = await launch({ url: env.SALLYPORT_URL, shots: env.SALLYPORT_SHOTS, timeout })
+const { page: newPage, shot, perform } = await launch()
 
-try {
+await perform(run, { name: 'console' })
+
+async function run() {
   const page = await newPage({ expected: [/400 .*\/apply\?dry_run=true/] })
   await signIn(page)
   await inbox(page)
@@ -24,15 +25,6 @@ try {
   await audited(page)
   await health(page)
   await looks(await page.context().cookies())
-  assert.deepEqual(faults, [], 'pages must log no error and talk to no other host')
-  tell({ done: true })
-} catch (err) {
-  for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, 'failed').catch(() => {})
-  tell({ failed: err.message, faults })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  process.stdin.destroy()
 }
 
 async function signIn(page) {

@@ -1,4 +1,4 @@
-// The browser's half of the player's test; run.mjs has the environment, driver.mjs the protocol.
+// The browser's half of the player's test; browser.mjs has the environment, driver.mjs the protocol.
 // SALLYPORT_EXPECT names three sessions: {"database", "terminal", "live"}. Besides, the driver does
 //
 //	{"ask":"write","text":"…"}   terminal output, now; answers {"at": milliseconds since 1970}
@@ -12,21 +12,9 @@ import { ask, step, tell } from './driver.mjs'
 
 const env = process.env
 const expect = JSON.parse(env.SALLYPORT_EXPECT)
-const timeout = Number(env.SALLYPORT_TIMEOUT) || 15_000
-const { browser, faults, page: newPage, shot } = await launch({ url: env.SALLYPORT_URL, shots: env.SALLYPORT_SHOTS, timeout })
+const { browser, faults, page: newPage, shot, perform } = await launch()
 
-try {
-  await run()
-  assert.deepEqual(faults, [], 'pages must log no error and talk to no other host')
-  tell({ done: true })
-} catch (err) {
-  for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, 'player-failed').catch(() => {})
-  tell({ failed: err.message, faults })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  process.stdin.destroy()
-}
+await perform(run, { name: 'player' })
 
 async function run() {
   const page = await newPage()
@@ -249,7 +237,7 @@ async function steered(page) {
 // alone opens a file in a window without the server, and notes what goes wrong in it.
 async function alone(file) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 } })
-  context.setDefaultTimeout(timeout)
+  context.setDefaultTimeout(Number(env.SALLYPORT_TIMEOUT) || 15_000)
   const page = await context.newPage()
   page.on('console', (m) => m.type() === 'error' && faults.push('export: ' + m.text()))
   page.on('pageerror', (err) => faults.push('export: ' + err.stack))

@@ -1,15 +1,12 @@
 // The browser's half of the end-to-end test: real Chromium against the real server, driven by
-// whoever started both (driver.mjs has the protocol). Environment:
+// whoever started both (driver.mjs has the protocol). Environment, beside what
+// browser.mjs takes:
 //
-//	SALLYPORT_URL       the server, such as http://127.0.0.1:7080
 //	SALLYPORT_CODE      a one-time sign-in code
 //	SALLYPORT_EXPECT    JSON: what a session that is closed already holds
 //	                    {"who", "target", "search", "denied", "policy", "message"}
 //	                    search is a query whose newest hit is the command denied; policy and message are optional
-//	SALLYPORT_SHOTS     folder for screenshots; none without it
 //	SALLYPORT_KILL      "1": the person signed in may end sessions, and ends one
-//	SALLYPORT_CHROMIUM  the browser, /usr/bin/chromium by default
-//	SALLYPORT_TIMEOUT   milliseconds that anything may take, 15000 by default
 import assert from 'node:assert/strict'
 import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
@@ -22,21 +19,9 @@ for (const name of ['SALLYPORT_URL', 'SALLYPORT_CODE', 'SALLYPORT_EXPECT']) {
   }
 }
 const expect = JSON.parse(env.SALLYPORT_EXPECT)
-const timeout = Number(env.SALLYPORT_TIMEOUT) || 15_000
-const { browser, faults, page: newPage, shot } = await launch({ url: env.SALLYPORT_URL, shots: env.SALLYPORT_SHOTS, timeout })
+const { page: newPage, shot, perform } = await launch()
 
-try {
-  await run()
-  assert.deepEqual(faults, [], 'pages must log no error and talk to no other host')
-  tell({ done: true })
-} catch (err) {
-  for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, 'failed').catch(() => {})
-  tell({ failed: err.message, faults })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  process.stdin.destroy()
-}
+await perform(run, { name: 'run' })
 
 async function run() {
   const page = await newPage()

@@ -1,33 +1,19 @@
-// Signing in, in a real Chromium, with real providers. Environment:
+// Signing in, in a real Chromium, with real providers. Environment, beside what browser.mjs takes:
 //
-//	SALLYPORT_URL      the server
 //	SALLYPORT_SIGNIN   JSON: {"user", "password"} of the built-in provider, {"oidc", "saml"}: titles of
 //	                   providers whose user is "alice" with "password", "login": the address that
 //	                   `sallyport login` shows, "code": the one that `sallyport login --device` does
-//	SALLYPORT_SHOTS, SALLYPORT_CHROMIUM, SALLYPORT_TIMEOUT as for run.mjs
 import assert from 'node:assert/strict'
 import { audit, launch, overflow } from './browser.mjs'
 import { step, tell } from './driver.mjs'
 
 const env = process.env
 const given = JSON.parse(env.SALLYPORT_SIGNIN)
-const timeout = Number(env.SALLYPORT_TIMEOUT) || 15_000
-const { browser, faults, page: newPage, shot } = await launch({ url: env.SALLYPORT_URL, shots: env.SALLYPORT_SHOTS, timeout })
+const { page: newPage, shot, perform } = await launch()
 // Providers live elsewhere, and log what they like; without a session the app asks and is told 401.
 const others = (fault) => !fault.startsWith('request to another host') && !/favicon|http:\/\/127\.0\.0\.1:\d+\/(dex|simplesaml)/.test(fault)
 
-try {
-  await run()
-  assert.deepEqual(faults.filter(others), [], 'the app must log no error')
-  tell({ done: true })
-} catch (err) {
-  for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, 'failed').catch(() => {})
-  tell({ failed: err.message, faults })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  process.stdin.destroy()
-}
+await perform(run, { name: 'signin', counts: others })
 
 function fresh() {
   return newPage({ expected: [/401|429/] })
