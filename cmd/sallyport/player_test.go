@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,8 +51,8 @@ func TestPlayer(t *testing.T) {
 	var b *browser
 	b = &browser{t: t, g: g, token: token, asked: map[string]func(said) map[string]string{
 		"write": func(m said) map[string]string {
-			at := live.out(m.Text)
-			return map[string]string{"at": strconv.FormatInt(at.UnixMilli(), 10)}
+			live.out(m.Text)
+			return map[string]string{}
 		},
 		"export": func(m said) map[string]string {
 			file := filepath.Join(t.TempDir(), m.Session+".html")
@@ -124,14 +123,14 @@ func (r *recorded) frame(channel schemas.Channel, text string) {
 	if _, err := r.w.Frame(context.Background(), e); err != nil {
 		r.t.Fatal(err)
 	}
+	r.w.Hasten()
 	r.at = r.at.Add(30 * time.Millisecond)
 }
 
-// out writes output now, and returns when that was.
-func (r *recorded) out(text string) time.Time {
+// out writes output now.
+func (r *recorded) out(text string) {
 	r.at = time.Now()
 	r.frame(schemas.Channel_CHANNEL_OUT, text)
-	return r.at.Add(-30 * time.Millisecond)
 }
 
 // story is twenty minutes of work, with long pauses, colours, a pager and a failed command.

@@ -253,6 +253,7 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 		return s.fail(err)
 	}
 	if b.Channel != schemas.Channel_CHANNEL_IN {
+		s.w.Hasten()
 		return nil
 	}
 	s.Totals.BytesIn.Add(uint64(len(b.Data)))

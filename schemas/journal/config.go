@@ -33,7 +33,7 @@ type Config struct {
 	SyncInterval time.Duration // 200 ms by default; SyncInterval only
 	Replicas     int           // of each stream; 1 by default
 	LeaseTTL     time.Duration // 10 s by default; the same for every process of a cluster
-	FlushEvery   time.Duration // pending facts and frames are published after this; 25 ms by default
+	FlushEvery   time.Duration // pending facts and frames are published after this, or earlier: see Writer.Hasten; 25 ms by default
 	MaxPending   int           // bytes of a session's frames not yet acknowledged; 256 KiB by default
 	MaxAge       time.Duration // longest that output may be unacknowledged before its writer blocks; 100 ms by default
 	AckTimeout   time.Duration // how long to try for an acknowledgement before the writer fails; 10 s by default
