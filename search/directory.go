@@ -17,7 +17,10 @@ import (
 //
 //	current          the name of the index in use, replaced by rename
 //	index-…          indexes
-type directory string
+type directory struct {
+	root string
+	pace pace // of the merging of its indexes
+}
 
 const (
 	currentFile = "current"
@@ -27,7 +30,7 @@ const (
 // open opens the index in use. One that is missing, of another format or broken is replaced by an
 // empty one, which Run then fills from the log: why says so. A locked one is an error.
 func (d directory) open() (s *store, why error, err error) {
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
+	if err := os.MkdirAll(d.root, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make index directory: %w", err)
 	}
 	name, err := os.ReadFile(d.path(currentFile))
@@ -38,7 +41,7 @@ func (d directory) open() (s *store, why error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read which index is in use: %w", err)
 	}
-	if s, why = openStore(d.path(filepath.Base(string(name)))); why == nil {
+	if s, why = openStore(d.path(filepath.Base(string(name))), d.pace); why == nil {
 		return s, nil, d.clean(filepath.Base(string(name)))
 	}
 	if locked(why) {
@@ -54,7 +57,7 @@ func locked(err error) bool { return errors.Is(err, bolterrors.ErrTimeout) }
 // fresh makes an empty index and takes it into use.
 func (d directory) fresh() (*store, error) {
 	name := d.next()
-	s, err := createStore(d.path(name))
+	s, err := createStore(d.path(name), d.pace)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,7 @@ func (d directory) fresh() (*store, error) {
 // next is the name of an index that does not exist.
 func (d directory) next() string { return schemas.NewID(indexPrefix) }
 
-func (d directory) path(name string) string { return filepath.Join(string(d), name) }
+func (d directory) path(name string) string { return filepath.Join(d.root, name) }
 
 // use makes name the index in use, atomically and durably.
 func (d directory) use(name string) error {
@@ -78,7 +81,7 @@ func (d directory) use(name string) error {
 	if err := os.Rename(next, d.path(currentFile)); err != nil {
 		return fmt.Errorf("note which index is in use: %w", err)
 	}
-	f, err := os.Open(string(d))
+	f, err := os.Open(d.root)
 	if err != nil {
 		return fmt.Errorf("sync index directory: %w", err)
 	}
@@ -96,7 +99,7 @@ func writeSynced(path, text string) error {
 
 // clean removes the indexes that are not name: replaced, or left by a rebuild that did not end.
 func (d directory) clean(name string) error {
-	entries, err := os.ReadDir(string(d))
+	entries, err := os.ReadDir(d.root)
 	if err != nil {
 		return fmt.Errorf("clean index directory: %w", err)
 	}

@@ -21,6 +21,8 @@ type Log interface {
 	Head(ctx context.Context, s schemas.Stream) (uint64, error)
 	// ReadSession hands a session's entries to f in number order.
 	ReadSession(ctx context.Context, id schemas.SessionID, o journal.ReadOptions, f func(journal.Located) error) error
+	// GiveWay rests after work that can wait, while this process's writers are busy.
+	GiveWay(done <-chan struct{}, worked time.Duration)
 }
 
 // Authorizer says what the reader of a request, whom it knows from ctx, may see.
@@ -77,7 +79,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{c: c, dir: directory(c.Dir), moved: make(chan struct{}), movedAt: c.Now()}
+	s := &Service{c: c, dir: directory{c.Dir, c.Log.GiveWay}, moved: make(chan struct{}), movedAt: c.Now()}
 	st, why, err := s.dir.open()
 	if err != nil {
 		return nil, err
@@ -218,6 +220,6 @@ type named struct {
 
 func (s *Service) freshBeside() (named, error) {
 	name := s.dir.next()
-	st, err := createStore(s.dir.path(name))
+	st, err := createStore(s.dir.path(name), s.dir.pace)
 	return named{st, name}, err
 }

@@ -43,8 +43,9 @@ const (
 // boltTimeout bounds the wait for another process that has the same index open.
 const boltTimeout = "2s"
 
-func openStore(path string) (*store, error) {
-	b, err := bleve.OpenUsing(path, map[string]any{"bolt_timeout": boltTimeout})
+func openStore(path string, p pace) (*store, error) {
+	usePaced()
+	b, err := bleve.OpenUsing(path, map[string]any{"bolt_timeout": boltTimeout, "segmentConfig": map[string]any{paceKey: p}})
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
@@ -55,7 +56,8 @@ func openStore(path string) (*store, error) {
 	return s, nil
 }
 
-func createStore(path string) (*store, error) {
+// createStore makes an index and opens it: what it is made with is kept in a file, and a pace cannot be.
+func createStore(path string, p pace) (*store, error) {
 	b, err := bleve.NewUsing(path, bleve.NewIndexMapping(), scorch.Name, scorch.Name, map[string]any{"bolt_timeout": boltTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("create index: %w", err)
@@ -63,7 +65,10 @@ func createStore(path string) (*store, error) {
 	if err := b.SetInternal(keyFormat, []byte(format)); err != nil {
 		return nil, errors.Join(fmt.Errorf("create index: %w", err), b.Close())
 	}
-	return newStore(b), nil
+	if err := b.Close(); err != nil {
+		return nil, fmt.Errorf("create index: %w", err)
+	}
+	return openStore(path, p)
 }
 
 func newStore(b bleve.Index) *store {

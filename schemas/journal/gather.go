@@ -14,7 +14,7 @@ func (t *tail) gather(ctx context.Context, most int) (ms []Message, caughtUp boo
 			if ms, err = t.first(ctx); err != nil {
 				return nil, false, err
 			}
-			if !pause(ctx, t.linger) {
+			if !pause(ctx.Done(), t.linger) {
 				return nil, false, context.Cause(ctx)
 			}
 		}

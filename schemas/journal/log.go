@@ -31,8 +31,8 @@ type Log struct {
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
 
-	recent  recent        // facts that were appended last
-	appends atomic.Uint64 // commits and frames of this process's writers: how busy they are
+	recent recent        // facts that were appended last
+	load   atomic.Uint64 // what this process's writers appended, see Log.loaded: how busy they are
 
 	start  time.Time     // zero of the monotonic clock
 	done   chan struct{} // closed by Close

@@ -130,7 +130,7 @@ func (t *tail) rest(ctx context.Context) error {
 	defer t.timer.Stop()
 	select {
 	case <-t.own.moved:
-		if !pause(ctx, t.linger) {
+		if !pause(ctx.Done(), t.linger) {
 			return context.Cause(ctx)
 		}
 		return nil

@@ -64,7 +64,7 @@ func (w *Writer) Fact(e *schemas.Entry) (number uint64, err error) {
 // frames that belong to them must have been flushed before. When ctx ends first, Commit returns
 // its error, and the facts are stored or not, as those of a Fact.
 func (w *Writer) Commit(ctx context.Context, es ...*schemas.Entry) error {
-	w.log.appends.Add(1)
+	w.log.loaded(0)
 	w.mu.Lock()
 	for _, e := range es {
 		if err := w.add(&w.facts, e); err != nil {
@@ -82,9 +82,10 @@ func (w *Writer) Commit(ctx context.Context, es ...*schemas.Entry) error {
 // Frame adds a frame. It blocks while MaxPending bytes, or anything older than MaxAge, is
 // unacknowledged. A frame's payload is at most 256 KiB; larger is the caller's to split.
 func (w *Writer) Frame(ctx context.Context, e *schemas.Entry) (number uint64, err error) {
-	w.log.appends.Add(1)
+	size := e.SizeVT()
+	w.log.loaded(size)
 	w.mu.Lock()
-	for w.crowded(e.SizeVT()) {
+	for w.crowded(size) {
 		if err := w.usable(); err != nil {
 			w.mu.Unlock()
 			return 0, err
