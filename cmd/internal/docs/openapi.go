@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -60,10 +61,10 @@ func openAPI(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for pattern := range operations {
-		if !slices.Contains(mounted, pattern) {
-			return "", fmt.Errorf("openapi: nothing mounts %s", pattern)
-		}
+	said := maps.Clone(operations)
+	maps.Copy(said, identityOperations())
+	if err := complete(mounted, said); err != nil {
+		return "", err
 	}
 	s := &schemer{schemas: object{}}
 	s.of(problemDocument{})
@@ -75,7 +76,7 @@ func openAPI(root string) (string, error) {
 			item = object{}
 			paths[path] = item
 		}
-		item[strings.ToLower(method)] = s.operation(method, path, operations[pattern])
+		item[strings.ToLower(method)] = s.operation(method, path, said[pattern])
 	}
 	document := object{
 		"openapi": "3.1.0",
@@ -100,6 +101,22 @@ func openAPI(root string) (string, error) {
 	return string(out) + "\n", nil
 }
 
+// complete holds that something is said of every route that is mounted, and of no other.
+func complete(mounted []string, said map[string]operation) error {
+	var errs []error
+	for pattern := range said {
+		if !slices.Contains(mounted, pattern) {
+			errs = append(errs, fmt.Errorf("openapi: nothing mounts %s", pattern))
+		}
+	}
+	for _, pattern := range mounted {
+		if said[pattern].summary == "" {
+			errs = append(errs, fmt.Errorf("openapi: say in openapi_operations.go what %s is for", pattern))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 var parameterPattern = regexp.MustCompile(`\{(\w+)\}`)
 
 func (s *schemer) operation(method, path string, o operation) object {
@@ -115,10 +132,7 @@ func (s *schemer) operation(method, path string, o operation) object {
 		}
 		parameters = append(parameters, p)
 	}
-	out := object{"operationId": operationID(method, path), "tags": []string{tagOf(path)}}
-	if o.summary != "" {
-		out["summary"] = o.summary
-	}
+	out := object{"operationId": operationID(method, path), "tags": []string{tagOf(path)}, "summary": o.summary}
 	if len(parameters) > 0 {
 		out["parameters"] = parameters
 	}
@@ -127,9 +141,12 @@ func (s *schemer) operation(method, path string, o operation) object {
 	}
 	answer := object{"description": "done"}
 	status := "200"
-	if o.answer != nil {
+	switch {
+	case o.answer != nil:
 		answer["content"] = s.content(o.answer)
-	} else if o.summary != "" && method != "GET" {
+	case o.leads:
+		status, answer = "303", object{"description": "leads on"}
+	case method != "GET":
 		status = "2XX"
 	}
 	out["responses"] = object{

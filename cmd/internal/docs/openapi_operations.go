@@ -10,13 +10,14 @@ import (
 	"sallyport/search"
 )
 
-// operation is what there is to say of a route beside its path. A route without one is in the
-// document all the same, with its path alone.
+// operation is what there is to say of a route beside its path. A route without a summary fails the
+// document.
 type operation struct {
 	summary string
 	query   []string // "name: what it is"
 	body    any      // a value of the type that is sent, or a media type
 	answer  any      // a value of the type that is answered, or a media type; nil: nothing is
+	leads   bool     // the answer leads the browser on
 	open    bool     // nobody need be signed in
 }
 
