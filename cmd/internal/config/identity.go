@@ -45,6 +45,7 @@ type OIDC struct {
 	ClientID     string               `yaml:"client_id" doc:"Of this gateway at the provider."`
 	ClientSecret *resources.SecretRef `yaml:"client_secret" doc:"Where its secret is, as for targets: {env: NAME}, {file: PATH} or {sealed: TEXT}. Without: a public client."`
 	Scopes       []string             `yaml:"scopes" doc:"What is asked for; openid, email, profile by default. Add groups and offline_access where the provider wants them."`
+	Prompt       []string             `yaml:"prompt" doc:"What it is to ask the person whenever they sign in, whatever it knows: login, consent, select_account. Many give refresh tokens only with consent."`
 	CA           string               `yaml:"ca" doc:"File of PEM certificates to trust for it, besides the system's."`
 }
 
@@ -159,6 +160,11 @@ func (p *Provider) finish(path func(string) string) error {
 		}
 		if !slices.Contains(o.Scopes, "openid") {
 			return errors.New("oidc.scopes: openid must be among them")
+		}
+		for _, word := range o.Prompt {
+			if !slices.Contains([]string{"login", "consent", "select_account"}, word) {
+				return fmt.Errorf("oidc.prompt: %q is none of login, consent and select_account", word)
+			}
 		}
 		if o.ClientSecret != nil {
 			o.ClientSecret.File = path(o.ClientSecret.File)

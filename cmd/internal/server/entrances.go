@@ -79,7 +79,7 @@ func (m *Main) addProvider(e *api.Entrances, p config.Provider, secrets *credent
 	}
 	made, err := oidc.New(oidc.Config{
 		Name: p.Name, Title: p.Title, Issuer: p.OIDC.Issuer, ClientID: p.OIDC.ClientID, ClientSecret: reveal(secrets, p.OIDC.ClientSecret),
-		Scopes: p.OIDC.Scopes, Redirect: m.publicURL() + "/api/v1/identity/oidc/" + p.Name + "/callback",
+		Scopes: p.OIDC.Scopes, Prompt: p.OIDC.Prompt, Redirect: m.publicURL() + "/api/v1/identity/oidc/" + p.Name + "/callback",
 		Mapping: mapping(p.Map), Skew: m.config.Identity.Skew, Client: client, Now: time.Now,
 	})
 	if err != nil {

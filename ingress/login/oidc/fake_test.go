@@ -27,6 +27,7 @@ type fake struct {
 	key   *rsa.PrivateKey
 	kid   string
 	down  bool
+	names bool          // it says that its answers name it
 	token func() string // what the token endpoint gives as the ID token
 }
 
@@ -39,7 +40,8 @@ func newFake(t *testing.T) *fake {
 		url := f.server.URL
 		f.json(w, map[string]any{
 			"issuer": url, "authorization_endpoint": url + "/auth", "token_endpoint": url + "/token", "jwks_uri": url + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
+			"id_token_signing_alg_values_supported":          []string{"RS256", "HS256", "none"},
+			"authorization_response_iss_parameter_supported": f.names,
 		})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {

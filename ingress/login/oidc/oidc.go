@@ -30,7 +30,8 @@ type Config struct {
 	ClientID     string
 	ClientSecret func(context.Context) (string, error) // nil: a public client
 	Scopes       []string
-	Redirect     string // the one address that the provider sends browsers to
+	Prompt       []string // what the provider is to ask the person, whatever it knows: OpenID Connect Core section 3.1.2.1
+	Redirect     string   // the one address that the provider sends browsers to
 	Mapping      login.Mapping
 	Skew         time.Duration // by which clocks may differ
 	Client       *http.Client  // with a deadline
@@ -83,9 +84,10 @@ type Flow struct {
 	Verifier string `json:"verifier"`
 }
 
-// Begin returns where to send the browser, and what it must keep.
+// Begin returns where to send the browser, and what it must keep. Nobody is sent to a provider that does not
+// answer: it is asked what it says about itself each time.
 func (p *Provider) Begin(ctx context.Context) (where string, f Flow, err error) {
-	op, err := p.discover(ctx)
+	op, err := p.ask(ctx)
 	if err != nil {
 		return "", f, err
 	}
@@ -95,7 +97,11 @@ func (p *Provider) Begin(ctx context.Context) (where string, f Flow, err error) 
 	if err != nil {
 		return "", f, err
 	}
-	return config.AuthCodeURL(f.State, gooidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), f, nil
+	options := []oauth2.AuthCodeOption{gooidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
+	if len(p.c.Prompt) > 0 {
+		options = append(options, oauth2.SetAuthURLParam("prompt", strings.Join(p.c.Prompt, " ")))
+	}
+	return config.AuthCodeURL(f.State, options...), f, nil
 }
 
 // Found is who signed in.
@@ -110,15 +116,15 @@ func (p *Provider) Finish(ctx context.Context, f Flow, answer url.Values) (*Foun
 	if f.State == "" || subtle.ConstantTimeCompare([]byte(f.State), []byte(answer.Get("state"))) != 1 {
 		return nil, refuse("this sign-in was not begun in this browser, or is over", nil)
 	}
-	if iss := answer.Get("iss"); iss != "" && iss != p.c.Issuer {
-		return nil, refuse("the answer is another provider's", nil)
-	}
-	if said := answer.Get("error"); said != "" {
-		return nil, refuse("the provider refused: "+printable(said+" "+answer.Get("error_description")), nil)
-	}
 	op, err := p.discover(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := p.mixedUp(op, answer); err != nil {
+		return nil, err
+	}
+	if said := answer.Get("error"); said != "" {
+		return nil, refuse("the provider refused: "+printable(said+" "+answer.Get("error_description")), nil)
 	}
 	config, err := p.oauth(ctx, op)
 	if err != nil {
@@ -137,6 +143,21 @@ func (p *Provider) Finish(ctx context.Context, f Flow, answer url.Values) (*Foun
 		return nil, refuse("the provider's answer is to another question", errors.New("nonce differs"))
 	}
 	return p.found(ctx, op, token, id, claims)
+}
+
+// mixedUp refuses the answer of another provider: RFC 9207 section 2.4. One that says that it names itself
+// must do so.
+func (p *Provider) mixedUp(op *gooidc.Provider, answer url.Values) error {
+	var says struct {
+		Names bool `json:"authorization_response_iss_parameter_supported"`
+	}
+	if err := op.Claims(&says); err != nil {
+		return fmt.Errorf("read what provider %s says about itself: %w", p.c.Name, err)
+	}
+	if iss := answer["iss"]; len(iss) > 1 || len(iss) == 1 && iss[0] != p.c.Issuer || len(iss) == 0 && says.Names {
+		return refuse("the answer is another provider's", nil)
+	}
+	return nil
 }
 
 // Again asks the provider, with a refresh token, whether subject is still there and in which
@@ -236,7 +257,7 @@ func (p *Provider) found(ctx context.Context, op *gooidc.Provider, token *oauth2
 	return &Found{Principal: principal, Subject: id.Subject, Refresh: token.RefreshToken}, nil
 }
 
-// discover returns what the provider says about itself.
+// discover returns what the provider says about itself, or what it said.
 func (p *Provider) discover(ctx context.Context) (*gooidc.Provider, error) {
 	p.mu.Lock()
 	op, fresh := p.op, p.c.Now().Sub(p.when) < rediscover
@@ -244,12 +265,18 @@ func (p *Provider) discover(ctx context.Context) (*gooidc.Provider, error) {
 	if op != nil && fresh {
 		return op, nil
 	}
+	found, err := p.ask(ctx)
+	if err != nil && op != nil {
+		return op, nil // as it was; whether it answers, what is asked of it will show
+	}
+	return found, err
+}
+
+// ask asks the provider what it says about itself, and keeps that.
+func (p *Provider) ask(ctx context.Context) (*gooidc.Provider, error) {
 	// Its keys are fetched for as long as it lives, so it must not end with one request.
 	found, err := gooidc.NewProvider(gooidc.ClientContext(context.WithoutCancel(ctx), p.c.Client), p.c.Issuer)
 	if err != nil {
-		if op != nil {
-			return op, nil // as it was; whether it answers, what is asked of it will show
-		}
 		return nil, unavailable(p.c.Name, err)
 	}
 	p.mu.Lock()

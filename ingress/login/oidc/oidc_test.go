@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,8 @@ func TestForgeries(t *testing.T) {
 		{"another state", sound(nil), func(v url.Values) { v.Set("state", "stolen") }, false},
 		{"no state", sound(nil), func(v url.Values) { v.Del("state") }, false},
 		{"another provider's answer", sound(nil), func(v url.Values) { v.Set("iss", "https://evil.example") }, false},
+		{"the provider's answer by name", sound(nil), func(v url.Values) { v.Set("iss", f.server.URL) }, true},
+		{"two providers' answer", sound(nil), func(v url.Values) { v["iss"] = []string{f.server.URL, "https://evil.example"} }, false},
 		{"the provider's error", sound(nil), func(v url.Values) { v.Set("error", "access_denied") }, false},
 		{"another nonce", sound(map[string]any{"nonce": "replayed"}), nil, false},
 		{"no nonce", sound(map[string]any{"nonce": nil}), nil, false},
@@ -108,6 +111,37 @@ func TestForgeries(t *testing.T) {
 	}
 }
 
+// TestMixUp wants the name of a provider that says that it names itself.
+func TestMixUp(t *testing.T) {
+	f := newFake(t)
+	f.names = true
+	p := provider(t, f, nil)
+	sound := func(nonce string) string { return f.sign(f.claims(map[string]any{"nonce": nonce}), nil, jose.RS256) }
+	if _, err := finish(t, f, p, sound, func(v url.Values) { v.Set("iss", f.server.URL) }); err != nil {
+		t.Error(err)
+	}
+	if _, err := finish(t, f, p, sound, nil); schemas.Shown(err).Code != schemas.CodeUnauthenticated {
+		t.Errorf("an answer without a name: %v", err)
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	f := newFake(t)
+	for _, prompt := range [][]string{nil, {"login", "consent"}} {
+		where, _, err := provider(t, f, func(c *oidc.Config) { c.Prompt = prompt }).Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.Query().Get("prompt"); got != strings.Join(prompt, " ") || u.Query().Has("prompt") != (prompt != nil) {
+			t.Errorf("asked with prompt %q, want %q", got, prompt)
+		}
+	}
+}
+
 // TestRotationAndOutage changes the keys under a provider that is known, and takes it away.
 func TestRotationAndOutage(t *testing.T) {
 	f := newFake(t)
@@ -131,6 +165,9 @@ func TestRotationAndOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.out(true)
+	if _, _, err := p.Begin(t.Context()); schemas.Shown(err).Code != schemas.CodeUnavailable {
+		t.Errorf("a browser is sent to a provider that is out: %v", err)
+	}
 	_, err = p.Finish(t.Context(), flow, url.Values{"state": {flow.State}, "code": {"c"}})
 	if shown := schemas.Shown(err); shown.Code != schemas.CodeUnavailable {
 		t.Errorf("while it is out: %v", err)
