@@ -38,7 +38,8 @@ func controlEvent(sequence uint64, c *schemas.Control, opened func(session strin
 		}
 	case *schemas.Control_Viewed:
 		e.entity("session", "viewed", classRead, ocsfEntity{Type: "recording", UID: k.Viewed.GetSession()})
-		e.data.Unmapped = &unmapped{How: k.Viewed.GetHow()}
+		e.data.Unmapped = &unmapped{How: k.Viewed.GetHow(), Command: k.Viewed.GetCommand()}
+		e.data.Comment = k.Viewed.GetReason()
 		if err := e.of(k.Viewed.GetSession(), opened); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,10 @@ type Annotation struct {
 type View struct {
 	At  time.Time `json:"at"`
 	By  string    `json:"by"`
-	How string    `json:"how"` // replay, live, export, entries
+	How string    `json:"how"` // replay, live, export, entries, reveal
+
+	Reason  string `json:"reason,omitempty"`  // of a reveal
+	Command uint64 `json:"command,omitempty"` // that was revealed; 0: all of the session
 }
 
 // Steering is what somebody did to an open session.
@@ -67,7 +70,7 @@ func (r *Remarks) fold(id schemas.SessionID, c *schemas.Control) {
 		}
 	case *schemas.Control_Viewed:
 		if v := k.Viewed; v.GetSession() == string(id) {
-			r.Views = append(r.Views, View{At: at, By: c.GetBy(), How: v.GetHow()})
+			r.Views = append(r.Views, View{At: at, By: c.GetBy(), How: v.GetHow(), Reason: v.GetReason(), Command: v.GetCommand()})
 		}
 	case *schemas.Control_Killed:
 		if kill := k.Killed; kill.GetSession() == string(id) {

@@ -1,10 +1,13 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
@@ -38,7 +41,8 @@ type Revealed struct {
 const mostRevealed = 5000
 
 // reveal answers with the concealed values of a session, or of one of its commands, that the reader is
-// excepted for. It is a fact before anything is given. It is never part of a stream or export.
+// excepted for. It is a fact, with the reason that the reader must give, before anything is given. It is never
+// part of a stream or export.
 func (s *Service) reveal(w http.ResponseWriter, r *http.Request) error {
 	command, err := number(r, "command", 0, 1<<62)
 	if err != nil {
@@ -48,9 +52,16 @@ func (s *Service) reveal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	reason, err := said(w, r, "reason", mostReason)
+	if err != nil {
+		return err
+	}
 	one, err := s.session(r, permission)
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(reason) == "" {
+		return invalid("say why: what is revealed, and the reason, are on record")
 	}
 	if s.Revealer == nil {
 		return &schemas.Error{Code: schemas.CodeUnsupported, Message: "this service has no key to reveal with"}
@@ -64,11 +75,18 @@ func (s *Service) reveal(w http.ResponseWriter, r *http.Request) error {
 		return &schemas.Error{Code: schemas.CodeForbidden, Message: "nobody reveals this to you: you are not excepted from the masks"}
 	}
 	if len(page.Values) > 0 {
-		if err := s.view(r.Context(), one, viewReveal); err != nil {
+		if err := s.viewing(r.Context(), one, &schemas.Viewed{How: viewReveal, Reason: reason, Command: command}); err != nil {
 			return err
 		}
 	}
+	slices.SortStableFunc(page.Values, inPlace)
 	return reply(w, page)
+}
+
+// inPlace orders values as the client got them, whatever masks they are sealed for; texts come after rows.
+func inPlace(a, b Revealed) int {
+	text := func(r Revealed) int { return min(len(r.Part), 1) }
+	return cmp.Or(cmp.Compare(a.Command, b.Command), text(a)-text(b), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column))
 }
 
 // revealing is an answer that is being made.

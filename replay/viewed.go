@@ -23,9 +23,15 @@ const (
 // the gateway tell the person at the client, if the target says so. It returns before the first
 // byte is given, and an error keeps the recording closed.
 func (s *Service) view(ctx context.Context, one Session, how string) error {
+	return s.viewing(ctx, one, &schemas.Viewed{How: how})
+}
+
+// viewing is view with what else is to be said. It takes what.
+func (s *Service) viewing(ctx context.Context, one Session, what *schemas.Viewed) error {
+	what.Session = string(one.ID)
 	_, err := s.Log.AppendControl(ctx, schemas.AreaSession, string(one.ID), &schemas.Control{
 		At: s.Now().UnixNano(), By: s.Who(ctx),
-		Kind: &schemas.Control_Viewed{Viewed: &schemas.Viewed{Session: string(one.ID), How: how}},
+		Kind: &schemas.Control_Viewed{Viewed: what},
 	}, nil)
 	if err != nil {
 		return fmt.Errorf("record a view: %w", err)

@@ -1486,7 +1486,9 @@ func (x *PasskeyRemoved) GetUser() string {
 type Viewed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"` // replay, live, export, entries, reveal
+	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`            // replay, live, export, entries, reveal
+	Reason        string                 `protobuf:"bytes,160,opt,name=reason,proto3" json:"reason,omitempty"`    // why, of a reveal
+	Command       uint64                 `protobuf:"varint,161,opt,name=command,proto3" json:"command,omitempty"` // what was revealed: that of one command; 0: of the session
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1533,6 +1535,20 @@ func (x *Viewed) GetHow() string {
 		return x.How
 	}
 	return ""
+}
+
+func (x *Viewed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Viewed) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
 }
 
 type Killed struct {
@@ -3069,10 +3085,12 @@ const file_control_proto_rawDesc = "" +
 	"transports\"4\n" +
 	"\x0ePasskeyRemoved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"4\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"h\n" +
 	"\x06Viewed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03how\x18\x02 \x01(\tR\x03how\":\n" +
+	"\x03how\x18\x02 \x01(\tR\x03how\x12\x17\n" +
+	"\x06reason\x18\xa0\x01 \x01(\tR\x06reason\x12\x19\n" +
+	"\acommand\x18\xa1\x01 \x01(\x04R\acommand\":\n" +
 	"\x06Killed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"7\n" +

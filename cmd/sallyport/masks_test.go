@@ -412,7 +412,7 @@ func (m *maskedGateway) reveals(t *testing.T) {
 		}
 		return id != ""
 	})
-	ask := func(token string) (values string, err error) {
+	ask := func(token, why string) (values string, err error) {
 		c, err := client.New(client.Config{URL: "http://" + m.web, Token: token})
 		if err != nil {
 			t.Fatal(err)
@@ -425,20 +425,59 @@ func (m *maskedGateway) reveals(t *testing.T) {
 				Text   string
 			}
 		}
-		err = c.Do(t.Context(), "POST", "/sessions/"+id+"/reveal", nil, nil, &answer)
+		err = c.Do(t.Context(), "POST", "/sessions/"+id+"/reveal", nil, map[string]string{"reason": why}, &answer)
 		return fmt.Sprint(answer.Values), err
 	}
-	got, err := ask(m.carol)
+	got, err := ask(m.carol, "a question")
 	for _, want := range []string{"{1 1 ssn 734-19-5528}", "{1 3 salary 918273}", "{1 2  734-19-5528}"} {
 		if err != nil || !strings.Contains(got, want) {
 			t.Errorf("carol is revealed %s %v, not %s", got, err, want)
 		}
 	}
-	if got, err := ask(m.alice); err == nil || leaked(got) != "" || !strings.Contains(err.Error(), "not excepted") {
+	if got, err := ask(m.carol, " "); err == nil || leaked(got) != "" || !strings.Contains(err.Error(), "why") {
+		t.Errorf("without a reason: %s %v", got, err)
+	}
+	m.revealsByCommand(t, id)
+	if got, err := ask(m.alice, "a question"); err == nil || leaked(got) != "" || !strings.Contains(err.Error(), "not excepted") {
 		t.Errorf("alice is revealed %s %v", got, err)
 	}
-	if out := m.sallyport("events", "--since", "1h"); strings.Count(out, `"reveal"`) != 1 {
+	out := m.sallyport("events", "--since", "1h")
+	if strings.Count(out, `"reveal"`) != 3 || strings.Count(out, `"which customer was called"`) != 2 || leaked(out) != "" {
 		t.Errorf("the revealing is told %d times", strings.Count(out, `"reveal"`))
+	}
+}
+
+// revealsByCommand does it as the how-to says, and for errors.
+func (m *maskedGateway) revealsByCommand(t *testing.T, id string) {
+	t.Helper()
+	shown := regexp.MustCompile("(?ms)^\\$ sallyport reveal SESSION (\\d+) --reason \"(.*?)\"\n(.*?)^```").FindStringSubmatch(page(t, "deploy/docs/masks.md"))
+	if shown == nil {
+		t.Fatal("the page reveals nothing")
+	}
+	command := regexp.MustCompile(`"number":(\d+)[^\n]*SELECT ssn, email, salary`).FindStringSubmatch(m.entries(id))
+	if command == nil {
+		t.Fatal("no such command")
+	}
+	as := func(token string, args ...string) (string, error) {
+		c := m.command(append([]string{"reveal", id, "--url", "http://" + m.web}, args...)...)
+		c.Env = append(c.Env, "SALLYPORT_TOKEN="+token)
+		out, err := c.CombinedOutput()
+		return strings.TrimSpace(string(out)), err
+	}
+	want := strings.ReplaceAll(strings.TrimSpace(shown[3]), "command "+shown[1], "command "+command[1])
+	if out, err := as(m.carol, command[1], "--reason", shown[2]); err != nil || out != want {
+		t.Errorf("%v:\n%s\nand the page has\n%s", err, out, want)
+	}
+	if out, err := as(m.carol, "--reason", shown[2], "--json"); err != nil || !strings.Contains(out, `"part":"error message"`) || !strings.Contains(out, `invalid input syntax for type integer: \"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, args := range [][]string{{}, {"--reason", " "}, {"x", "--reason", "y"}} {
+		if out, err := as(m.carol, args...); err == nil || leaked(out) != "" {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+	if out, err := as(m.alice, "--reason", "curious"); err == nil || !strings.Contains(out, "not excepted") || leaked(out) != "" {
+		t.Errorf("alice: %v: %s", err, out)
 	}
 }
 

@@ -113,7 +113,7 @@ func identityOperations() map[string]operation {
 		"POST /api/v1/sessions/{id}/pause":  {summary: "Hold up what the client sends.", body: reason{}},
 		"POST /api/v1/sessions/{id}/resume": {summary: "Let the client go on."},
 		"GET /api/v1/sessions/{id}/remarks": {summary: "What was said about a session, and who looked at it or took a hand in it.", answer: replay.Remarks{}},
-		"POST /api/v1/sessions/{id}/reveal": {summary: "Values that masks hide, for those who are excepted; it is a fact.", answer: revealed{},
+		"POST /api/v1/sessions/{id}/reveal": {summary: "What masks hid from the recording and the client saw, for people whom they except; the reason is on record.", body: reason{}, answer: revealed{},
 			query: []string{"command: number of one alone", "from: first entry wanted"}},
 		"GET /api/v1/sessions/{id}/keyframe": {summary: "What stood on a recording's terminals at a moment.", answer: replay.KeyframeAnswer{},
 			query: []string{"at: milliseconds since the first entry", "number: of an entry, instead"}},
