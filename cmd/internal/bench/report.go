@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // suite is what is measured in front of one server.
@@ -33,13 +34,24 @@ func (s *suite) add(w workload, p path, value float64) {
 // Sallyport to the other for times, and likewise for throughput.
 func (s *suite) report(w io.Writer) {
 	fmt.Fprintf(w, "\n%s: %d processors, %s\n\n", s.title, runtime.NumCPU(), runtime.Version())
-	fmt.Fprintf(w, "| workload | unit | direct | %[1]s | sallyport | to direct | to %[1]s |\n", s.other)
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
+	head, others := "| workload | unit |", s.paths[:len(s.paths)-1]
+	for _, p := range s.paths {
+		head += " " + p.name + " |"
+	}
+	for _, p := range others {
+		head += " to " + p.name + " |"
+	}
+	fmt.Fprintf(w, "%s\n|%s\n", head, strings.Repeat("---|", strings.Count(head, "|")-1))
 	for _, l := range s.workloads {
 		r := s.results[l.name]
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", l.name, l.unit,
-			spread(r[direct]), spread(r[s.other]), spread(r[sallyport]),
-			ratio(l, r[sallyport], r[direct]), ratio(l, r[sallyport], r[s.other]))
+		fmt.Fprintf(w, "| %s | %s |", l.name, l.unit)
+		for _, p := range s.paths {
+			fmt.Fprintf(w, " %s |", spread(r[p.name]))
+		}
+		for _, p := range others {
+			fmt.Fprintf(w, " %s |", ratio(l, r[sallyport], r[p.name]))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintln(w, "\nEach figure is the median of the rounds (least–most). A ratio is of medians: for ms, how many times\nas long; for tps and for bulk in brackets, how much of the other's speed. What begins with + is a difference.")
 	for _, n := range s.notes {

@@ -35,6 +35,7 @@ type bench struct {
 	suites  []*suite
 	server  *postgrestest.Server
 	sshd    *sshtest.Server
+	relay   net.Listener
 	started []*exec.Cmd   // the last is Sallyport
 	settled time.Duration // spent waiting for Sallyport to catch up with itself
 }
@@ -74,7 +75,11 @@ func (b *bench) startPostgres(ctx context.Context, s *suite) error {
 		return err
 	}
 	bouncer, err := b.startBouncer(ctx, p)
-	s.paths = []path{p, bouncer}
+	if err != nil {
+		return err
+	}
+	copying, err := b.startRelay(p)
+	s.paths = []path{p, bouncer, copying}
 	return err
 }
 
@@ -292,8 +297,11 @@ func (b *bench) stop() error {
 		_ = c.Wait() // ended by the signal
 	}
 	var err error
+	if b.relay != nil {
+		err = b.relay.Close()
+	}
 	if b.server != nil {
-		err = b.server.Stop()
+		err = errors.Join(err, b.server.Stop())
 	}
 	if b.sshd != nil {
 		err = errors.Join(err, b.sshd.Stop())
