@@ -18,6 +18,13 @@ type RunID string
 // TokenID names a token. It is not the token.
 type TokenID string
 
+// CertificateTokenPrefix begins the id of a token that stands for a certificate which others have issued; the rest is
+// the certificate's digest.
+const CertificateTokenPrefix = "c-"
+
+// OfCertificate reports whether the token stands for a certificate that others have issued.
+func (id TokenID) OfCertificate() bool { return strings.HasPrefix(string(id), CertificateTokenPrefix) }
+
 // TargetName is metadata.name of a Target.
 type TargetName string
 

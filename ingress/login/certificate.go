@@ -2,8 +2,8 @@ package login
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"time"
 
 	"sallyport/ingress/session"
@@ -12,7 +12,8 @@ import (
 
 // Certify makes the control fact that lets a client certificate be recognised. It is a token whose
 // secret is the certificate's key: listed, scoped and revoked like any other. What is looked for is
-// the certificate itself, so one that the log does not know is nobody's, whoever signed it.
+// the certificate itself, so one that the log does not know is nobody's, unless an authority that is
+// trusted vouches for it.
 func Certify(s Spec, leaf *x509.Certificate, now time.Time) (*schemas.TokenCreated, error) {
 	fact, err := s.fact(now)
 	if err != nil {
@@ -23,30 +24,37 @@ func Certify(s Spec, leaf *x509.Certificate, now time.Time) (*schemas.TokenCreat
 	return fact, nil
 }
 
-// certificateSum cannot be that of a bearer.
-func certificateSum(leaf *x509.Certificate) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte("sallyport client certificate\x00"), leaf.Raw...))
-}
-
 // Certificate returns the token that a client certificate stands for, if it is live and may be used
-// for protocol. The caller has seen that the client has its key, as TLS does.
-func (s *Service) Certificate(leaf *x509.Certificate, protocol string) (*schemas.TokenCreated, error) {
-	t, ok := s.registry.Snapshot().Lookup(certificateSum(leaf), s.now())
-	if !ok || t.Serial == "" || !serves(t, protocol) {
+// for protocol. The caller has seen that the client has the key of the first of chain, as TLS does; the rest is what
+// the client says leads to its authority. An error that is [ErrUnknownAuthority] means that it is of no authority
+// here, others that it is, and is refused.
+func (s *Service) Certificate(ctx context.Context, chain []*x509.Certificate, protocol string) (*schemas.TokenCreated, error) {
+	t, own := s.registry.Snapshot().Lookup(certificateSum(chain[0]), s.now())
+	if own = own && t.Serial != "" && t.Method != MethodCertificate; !own {
+		var err error
+		if t, err = s.foreign(ctx, chain); err != nil {
+			return nil, err
+		}
+	}
+	if !serves(t, protocol) {
 		return nil, errRejected()
 	}
 	return t, nil
 }
 
-// Certificate returns who proves to be user with a client certificate. One for somebody else says
-// nothing about user.
-func (p *Protocol) Certificate(_ context.Context, user string, leaf *x509.Certificate) (*session.Identity, error) {
-	t, err := p.service.Certificate(leaf, p.protocol)
+// Certificate returns who proves to be user with a client certificate. nil without an error: it says nothing about
+// user, as one that is unknown here, or somebody else's. An error: it is of an authority that is trusted here, and
+// is refused, which its holder is told.
+func (p *Protocol) Certificate(ctx context.Context, user string, chain []*x509.Certificate) (*session.Identity, error) {
+	t, err := p.service.Certificate(ctx, chain, p.protocol)
+	if errors.Is(err, ErrUnknownAuthority) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	if t.Principal.GetName() != user {
-		return nil, errRejected()
+		return nil, nil
 	}
 	return p.service.identity(t), nil
 }

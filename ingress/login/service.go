@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 	"sync"
 	"time"
@@ -21,31 +22,51 @@ type Registry interface {
 
 // Config is what New needs.
 type Config struct {
-	Registry Registry
-	Now      func() time.Time
+	Registry    Registry
+	Authorities Authorities                                   // nil: of others' certificates none is known
+	Append      func(context.Context, *schemas.Control) error // appends a fact about a token, and returns once Registry holds it; needed with Authorities
+	Recheck     time.Duration                                 // between looks whether others' certificates still hold; 0: 1 min
+	Now         func() time.Time
 }
 
 // Service recognises tokens. Its methods are safe for concurrent use.
 type Service struct {
-	registry Registry
-	now      func() time.Time
+	registry    Registry
+	authorities Authorities
+	append      func(context.Context, *schemas.Control) error
+	recheck     time.Duration
+	now         func() time.Time
 
 	mu      sync.Mutex
-	revoked map[schemas.TokenID]chan struct{} // of tokens that somebody has presented
+	revoked map[schemas.TokenID]chan struct{}       // of tokens that somebody has presented
+	chains  map[schemas.TokenID][]*x509.Certificate // of others' certificates that somebody has presented
 }
 
 // New returns a Service. Revocations are noticed while Run runs.
 func New(c Config) *Service {
-	return &Service{registry: c.Registry, now: c.Now, revoked: make(map[schemas.TokenID]chan struct{})}
+	if c.Recheck <= 0 {
+		c.Recheck = recheck
+	}
+	return &Service{
+		registry: c.Registry, authorities: c.Authorities, append: c.Append, recheck: c.Recheck, now: c.Now,
+		revoked: make(map[schemas.TokenID]chan struct{}), chains: make(map[schemas.TokenID][]*x509.Certificate),
+	}
 }
 
-// Run tells the holders of identities when their token is revoked, until ctx is done.
+// Run tells the holders of identities when their token is revoked, or the certificate that proved them no longer
+// holds, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
+	again := time.NewTicker(s.recheck)
+	defer again.Stop()
 	for {
 		changed := s.registry.Changed()
 		s.sweep()
 		select {
 		case <-changed:
+		case <-again.C:
+			if err := s.rejudge(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
 		case <-ctx.Done():
 			return nil
 		}

@@ -25,8 +25,8 @@ type conn struct {
 	c       net.Conn // net, or TLS over it
 	release func()   // leaves the ranks of the unauthenticated
 	secure  bool
-	binding []byte            // channel binding data; nil: none
-	proven  *x509.Certificate // that the client has the key of, as TLS showed; nil: none
+	binding []byte              // channel binding data; nil: none
+	proven  []*x509.Certificate // the client has the key of the first, as TLS showed; nil: none
 
 	mu      sync.Mutex
 	session *session.Session // once open
@@ -125,9 +125,7 @@ func (c *conn) startTLS(ctx context.Context, raw net.Conn, direct bool) error {
 		return fmt.Errorf("TLS handshake: %w", net.ErrClosed) // nothing more can be said to this client
 	}
 	c.c, c.secure, c.binding = t, true, leaf
-	if shown := t.ConnectionState().PeerCertificates; len(shown) > 0 {
-		c.proven = shown[0]
-	}
+	c.proven = t.ConnectionState().PeerCertificates
 	if direct && t.ConnectionState().NegotiatedProtocol != alpn {
 		return fatal("08P01", "received direct SSL connection request without ALPN protocol negotiation extension")
 	}

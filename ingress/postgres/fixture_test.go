@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -89,8 +88,8 @@ func (p *people) Scram(_ context.Context, user string) session.ScramCredentials 
 	return c
 }
 
-func (p *people) Certificate(context.Context, string, *x509.Certificate) (*session.Identity, error) {
-	return nil, errors.New("there are none")
+func (p *people) Certificate(context.Context, string, []*x509.Certificate) (*session.Identity, error) {
+	return nil, nil
 }
 
 func (p *people) Password(_ context.Context, user, secret string) (*session.Identity, error) {

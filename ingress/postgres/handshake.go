@@ -18,6 +18,9 @@ import (
 	"sallyport/schemas"
 )
 
+// maxReason bounds what the fact of a refused certificate says, in bytes.
+const maxReason = 500
+
 // maxPassword bounds an authentication message of a client.
 const maxPassword = 16 << 10
 
@@ -117,11 +120,19 @@ func (c *conn) authenticate(ctx context.Context, s *startup) (*session.Identity,
 		return nil, fatal("28000", "the gateway requires TLS").hint("connect with sslmode=require or stronger")
 	}
 	id, err := c.prove(ctx, s)
-	if err != nil && !errors.Is(err, errRejected) {
+	refused, told := errors.AsType[*certificateRefused](err)
+	if err != nil && !told && !errors.Is(err, errRejected) {
 		return nil, err
 	}
-	if rec := c.recordSignIn(ctx, s, id); rec != nil && err == nil {
+	why := "no live token of this principal was proven"
+	if told {
+		why = refused.reason()
+	}
+	if rec := c.recordSignIn(ctx, s, id, why); rec != nil && err == nil {
 		return nil, rec
+	}
+	if told {
+		return nil, refused.err
 	}
 	if err != nil {
 		return nil, fatal("28P01", "authentication failed for user \""+cleanName(s.user)+"\"").
@@ -131,9 +142,12 @@ func (c *conn) authenticate(ctx context.Context, s *startup) (*session.Identity,
 }
 
 func (c *conn) prove(ctx context.Context, s *startup) (*session.Identity, error) {
-	if c.proven != nil {
-		// One for another name, or that is no longer good, counts for nothing: it is as if there were none.
-		if id, err := c.srv.c.Authenticator.Certificate(ctx, s.user, c.proven); err == nil {
+	if len(c.proven) > 0 {
+		id, err := c.srv.c.Authenticator.Certificate(ctx, s.user, c.proven)
+		if err != nil {
+			return nil, &certificateRefused{err}
+		}
+		if id != nil {
 			return id, nil
 		}
 	}
@@ -147,7 +161,22 @@ func (c *conn) prove(ctx context.Context, s *startup) (*session.Identity, error)
 	return c.password(ctx, s.user)
 }
 
-func (c *conn) recordSignIn(ctx context.Context, s *startup, id *session.Identity) error {
+// certificateRefused is a refusal of the client's certificate.
+type certificateRefused struct{ err error }
+
+func (e *certificateRefused) Error() string { return e.err.Error() }
+
+// reason is why, for the operator: with the cause, which the client is not told.
+func (e *certificateRefused) reason() string {
+	text := schemas.Shown(e.err).Message
+	if said, ok := errors.AsType[*schemas.Error](e.err); ok && said.Err != nil {
+		text += ": " + said.Err.Error()
+	}
+	return valid([]byte(text[:min(len(text), maxReason)]))
+}
+
+// recordSignIn records who signed in or, if id is nil, why nobody did.
+func (c *conn) recordSignIn(ctx context.Context, s *startup, id *session.Identity, why string) error {
 	if c.srv.c.SignIns == nil {
 		return nil
 	}
@@ -157,7 +186,7 @@ func (c *conn) recordSignIn(ctx context.Context, s *startup, id *session.Identit
 		in.Principal = id.Principal
 	} else {
 		in.Principal = &schemas.Principal{Name: valid([]byte(s.user))}
-		in.Reason = "no live token of this principal was proven"
+		in.Reason = why
 	}
 	if err := c.srv.c.SignIns.SignedIn(ctx, in); err != nil {
 		c.srv.log.Error("record sign-in", "err", err)

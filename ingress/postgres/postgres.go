@@ -29,9 +29,10 @@ type Authenticator interface {
 	Scram(ctx context.Context, user string) session.ScramCredentials
 	// Password returns whom a secret sent in clear proves, or an error.
 	Password(ctx context.Context, user, token string) (*session.Identity, error)
-	// Certificate returns who proves to be user with a client certificate whose key the client has
-	// shown to have, or an error. The user is then asked for a password.
-	Certificate(ctx context.Context, user string, leaf *x509.Certificate) (*session.Identity, error)
+	// Certificate returns who proves to be user with a client certificate, the first of chain, whose key the client
+	// has shown to have. nil without an error: it says nothing about user, who is then asked for a password. An
+	// error is a refusal that the client is told.
+	Certificate(ctx context.Context, user string, chain []*x509.Certificate) (*session.Identity, error)
 }
 
 // SignIns records who signed in and who failed to. A sign-in that cannot be recorded is refused.

@@ -76,7 +76,7 @@ func projected(m journal.Message) (string, *schemas.Projected, error) {
 	case *schemas.Control_TokenCreated:
 		return schemas.Token(k.TokenCreated.Id), p, nil
 	case *schemas.Control_TokenRevoked:
-		return schemas.Token(k.TokenRevoked.Id), p, nil
+		return revokedKey(schemas.TokenID(k.TokenRevoked.Id)), p, nil
 	case *schemas.Control_KeyAdded:
 		return schemas.Token(k.KeyAdded.Id), p, nil
 	case *schemas.Control_KeyRemoved:
@@ -92,6 +92,15 @@ func projected(m journal.Message) (string, *schemas.Projected, error) {
 		return person, p, nil
 	}
 	return "", nil, fmt.Errorf("CONTROL %d: a fact of type %T is not the registry's", m.Sequence, p.Fact.Kind)
+}
+
+// revokedKey is where it stands that a token was revoked: in its place, and of a certificate of others beside it, as that
+// may be presented again.
+func revokedKey(id schemas.TokenID) string {
+	if id.OfCertificate() {
+		return "ended." + schemas.Token(string(id))
+	}
+	return schemas.Token(string(id))
 }
 
 // putNewer writes p unless what is there came from the same or a later control fact.

@@ -41,6 +41,7 @@ type Registry struct {
 	rs        map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
 	makers    map[schemas.TokenID]string
+	ended     map[schemas.TokenID]bool // certificates of others that were revoked here
 	people    people
 	keys      map[schemas.TokenID]*schemas.KeyAdded
 	grants    map[string]*schemas.GrantMade // neither revoked nor known to have ended
@@ -57,6 +58,7 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 		rs:        make(map[string]*resources.Resource),
 		tokens:    make(map[schemas.TokenID]*schemas.TokenCreated),
 		makers:    make(map[schemas.TokenID]string),
+		ended:     make(map[schemas.TokenID]bool),
 		keys:      make(map[schemas.TokenID]*schemas.KeyAdded),
 		grants:    make(map[string]*schemas.GrantMade),
 		regranted: make(chan struct{}),
@@ -243,6 +245,7 @@ func (r *Registry) take(name string, i journal.Item, set func(*schemas.Projected
 func (r *Registry) publish() {
 	r.snapshot = newSnapshot(maps.Clone(r.rs), maps.Clone(r.tokens), maps.Clone(r.makers))
 	r.snapshot.people = r.people.clone()
+	r.snapshot.ended = maps.Clone(r.ended)
 	r.snapshot.keys = newKeyring(maps.Clone(r.keys))
 	r.snapshot.grants = byPrincipal(r.grants)
 	r.signal()
@@ -270,9 +273,15 @@ func (r *Registry) setResource(p *schemas.Projected) error {
 func (r *Registry) setToken(p *schemas.Projected) error {
 	switch kind := p.GetFact().GetKind().(type) {
 	case *schemas.Control_TokenCreated:
+		if r.ended[schemas.TokenID(kind.TokenCreated.Id)] {
+			return nil // whoever presents the certificate again does not undo that
+		}
 		r.tokens[schemas.TokenID(kind.TokenCreated.Id)] = kind.TokenCreated
 		r.makers[schemas.TokenID(kind.TokenCreated.Id)] = p.GetFact().GetBy()
 	case *schemas.Control_TokenRevoked:
+		if id := schemas.TokenID(kind.TokenRevoked.Id); id.OfCertificate() {
+			r.ended[id] = true
+		}
 		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
 		delete(r.makers, schemas.TokenID(kind.TokenRevoked.Id))
 	case *schemas.Control_KeyAdded:

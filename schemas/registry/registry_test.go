@@ -215,3 +215,39 @@ func rebuild(t *testing.T, r *registry.Registry) []registry.Report {
 	}
 	return reports
 }
+
+// TestCertificatesStayRevoked has a certificate's token made again after it was revoked, as whoever presents it does.
+func TestCertificatesStayRevoked(t *testing.T) {
+	dir := t.TempDir()
+	log := openLog(t, dir)
+	r, stop := start(t, log)
+	made := func(id string) *schemas.Control {
+		return &schemas.Control{By: "robot", Kind: &schemas.Control_TokenCreated{TokenCreated: &schemas.TokenCreated{
+			Id: id, Principal: &schemas.Principal{Name: "robot"}, Expires: time.Now().Add(time.Hour).UnixNano(),
+		}}}
+	}
+	revoked := func(id string) *schemas.Control {
+		return &schemas.Control{By: "bob", Kind: &schemas.Control_TokenRevoked{TokenRevoked: &schemas.TokenRevoked{Id: id}}}
+	}
+	for _, fact := range []*schemas.Control{made("c-one"), made("c-two"), revoked("c-one"), made("c-one")} {
+		if err := r.Append(t.Context(), fact); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(r *registry.Registry, when string) {
+		t.Helper()
+		for id, ended := range map[schemas.TokenID]bool{"c-one": true, "c-two": false} {
+			s := r.Snapshot()
+			if _, live := s.Token(id); live == ended || s.Ended(id) != ended {
+				t.Errorf("%s: %s is live: %v, ended: %v", when, id, live, s.Ended(id))
+			}
+		}
+	}
+	holds(r, "at once")
+	if report, err := r.Rebuild(t.Context(), "identity"); err != nil || len(report.Differences) > 0 {
+		t.Errorf("rebuild: %v %v", report.Differences, err)
+	}
+	stop()
+	again, _ := start(t, log)
+	holds(again, "after a restart")
+}

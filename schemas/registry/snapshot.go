@@ -17,6 +17,7 @@ type Snapshot struct {
 	resources map[string]*resources.Resource
 	tokens    map[schemas.TokenID]*schemas.TokenCreated
 	makers    map[schemas.TokenID]string
+	ended     map[schemas.TokenID]bool
 	people    people
 	byLookup  map[[sha256.Size]byte]*schemas.TokenCreated
 	byOwner   map[string][]*schemas.TokenCreated
@@ -74,6 +75,9 @@ func (s *Snapshot) Token(id schemas.TokenID) (*schemas.TokenCreated, bool) {
 	t, ok := s.tokens[id]
 	return t, ok
 }
+
+// Ended reports whether the token that stands for a certificate of others was revoked. That is for good.
+func (s *Snapshot) Ended(id schemas.TokenID) bool { return s.ended[id] }
 
 // Maker returns who made a token that was not revoked; empty: there is none of that id.
 func (s *Snapshot) Maker(id schemas.TokenID) string { return s.makers[id] }

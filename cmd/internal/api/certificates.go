@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"time"
 
@@ -66,5 +67,12 @@ func (a *API) byCertificate(r *http.Request) (*schemas.TokenCreated, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return nil, nil
 	}
-	return a.login.Certificate(r.TLS.PeerCertificates[0], protocolAPI)
+	t, err := a.login.Certificate(r.Context(), r.TLS.PeerCertificates, protocolAPI)
+	if errors.Is(err, login.ErrUnknownAuthority) {
+		return nil, &schemas.Error{
+			Code: schemas.CodeUnauthenticated, Message: "the client certificate is not known here",
+			Hint: "it may be expired or revoked, or of an authority that is not trusted; present another one, or a token",
+		}
+	}
+	return t, err
 }

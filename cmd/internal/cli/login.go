@@ -97,7 +97,7 @@ func (a *app) gatewayURL() (string, error) {
 	if err != nil {
 		return "", usage("the configuration has no listen.web: say --url")
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+	if ip := net.ParseIP(host); !c.TLS.Loopback && (host == "localhost" || ip != nil && ip.IsLoopback()) {
 		return "http://" + c.Listen.Web, nil
 	}
 	return "https://" + c.Listen.Web, nil

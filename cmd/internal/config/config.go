@@ -55,6 +55,8 @@ type NATS struct {
 type TLS struct {
 	Cert string `yaml:"cert" doc:"File of PEM certificates."`
 	Key  string `yaml:"key" doc:"File with the PEM private key."`
+
+	Loopback bool `yaml:"loopback" doc:"The browser app and the API speak TLS on loopback too, as client certificates need it."`
 }
 
 // Limits bound what clients can make the gateway do.

@@ -23,6 +23,9 @@ type Identity struct {
 	Local     Local         `yaml:"local" doc:"The built-in provider: users made with sallyport user add."`
 	Providers []Provider    `yaml:"providers" doc:"Identity providers, in the order of the sign-in page."`
 	Workloads []Workload    `yaml:"workloads" doc:"Which tokens of others are whose: CI jobs, service accounts, client credentials."`
+
+	Certificates []Certificates `yaml:"certificates" doc:"Authorities whose client certificates are taken in place of tokens: see signin.md."`
+	Recheck      time.Duration  `yaml:"certificate_recheck" doc:"How often it is looked whether the client certificates of open sessions still hold."`
 }
 
 // Local is the built-in provider.
@@ -87,7 +90,7 @@ func defaultIdentity() Identity {
 	return Identity{
 		Session: 12 * time.Hour, Refresh: time.Hour, Relogin: 4 * time.Hour, Token: 8 * time.Hour, Skew: time.Minute,
 		Timeout: 10 * time.Second, PerSource: 30, PerUser: 10,
-		Local: Local{Passwords: true},
+		Local: Local{Passwords: true}, Recheck: time.Minute,
 	}
 }
 
@@ -98,7 +101,7 @@ func (i *Identity) finish(path func(string) string) []error {
 	var errs []error
 	for name, d := range map[string]time.Duration{
 		"session": i.Session, "refresh": i.Refresh, "relogin": i.Relogin, "token": i.Token,
-		"timeout": i.Timeout,
+		"timeout": i.Timeout, "certificate_recheck": i.Recheck,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("identity.%s: must be above zero", name))
@@ -123,6 +126,16 @@ func (i *Identity) finish(path func(string) string) []error {
 			errs = append(errs, fmt.Errorf("identity.providers[%d]: the name %s is taken", n, p.Name))
 		}
 		seen[p.Name] = true
+	}
+	for n := range i.Certificates {
+		c := &i.Certificates[n]
+		if err := c.finish(path); err != nil {
+			errs = append(errs, fmt.Errorf("identity.certificates[%d]: %w", n, err))
+		}
+		if seen[c.Name] {
+			errs = append(errs, fmt.Errorf("identity.certificates[%d]: the name %s is taken", n, c.Name))
+		}
+		seen[c.Name] = true
 	}
 	for n := range i.Workloads {
 		w := &i.Workloads[n]

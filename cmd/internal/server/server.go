@@ -20,6 +20,7 @@ import (
 	"sallyport/cmd/internal/config"
 	"sallyport/enforcer"
 	"sallyport/ingress/login"
+	"sallyport/ingress/login/authority"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/registry"
 )
@@ -39,19 +40,20 @@ type Main struct {
 	version  string
 	logger   *slog.Logger
 
-	log       *journal.Log
-	registry  *registry.Registry
-	login     *login.Service
-	access    *api.Access
-	applier   api.Applier
-	listeners map[string]net.Listener // by service; bound before anything runs
-	read      *readSide               // nil: not in this process
-	notify    *notifying              // nil: not in this process
-	approvals *approvals.Service      // nil: not in this process
-	judging   chan struct{}           // closed once this process's enforcer answers
-	ready     chan struct{}
-	serving   atomic.Bool
-	began     time.Time
+	log         *journal.Log
+	registry    *registry.Registry
+	login       *login.Service
+	authorities *authority.Authorities // nil: none is configured
+	access      *api.Access
+	applier     api.Applier
+	listeners   map[string]net.Listener // by service; bound before anything runs
+	read        *readSide               // nil: not in this process
+	notify      *notifying              // nil: not in this process
+	approvals   *approvals.Service      // nil: not in this process
+	judging     chan struct{}           // closed once this process's enforcer answers
+	ready       chan struct{}
+	serving     atomic.Bool
+	began       time.Time
 }
 
 // New returns a Main that does nothing yet.
@@ -130,7 +132,9 @@ func (m *Main) open(ctx context.Context) error {
 	if m.registry, err = registry.Open(ctx, registry.Config{Log: m.log, Logger: m.logger}); err != nil {
 		return err
 	}
-	m.login = login.New(login.Config{Registry: m.registry, Now: time.Now})
+	if err := m.openLogin(); err != nil {
+		return err
+	}
 	m.access = api.NewAccess(m.log, m.registry, c.Limits.Verdict)
 	m.applier = api.Applier{Registry: m.registry, Check: enforcer.CheckPolicy}
 	if err := m.openApprovals(); err != nil {

@@ -59,12 +59,12 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	if !ok {
 		return nil
 	}
-	if !loopback(l.Addr()) {
+	if m.secured(l.Addr()) {
 		cert, err := m.certificate("web")
 		if err != nil {
 			return err
 		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, ClientAuth: tls.RequestClientCert, ClientCAs: clients.Pool()})
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, ClientAuth: tls.RequestClientCert, ClientCAs: m.welcome(clients.Pool())})
 	}
 	m.serveHTTP(ctx, g, l, &http.Server{Handler: handler})
 	return nil
@@ -157,11 +157,14 @@ func (m *Main) publicURL() string {
 	if !ok {
 		return ""
 	}
-	if loopback(l.Addr()) {
-		return "http://" + l.Addr().String()
+	if m.secured(l.Addr()) {
+		return "https://" + l.Addr().String()
 	}
-	return "https://" + l.Addr().String()
+	return "http://" + l.Addr().String()
 }
+
+// secured reports whether the web listener speaks TLS.
+func (m *Main) secured(a net.Addr) bool { return m.config.TLS.Loopback || !loopback(a) }
 
 func loopback(a net.Addr) bool {
 	tcp, ok := a.(*net.TCPAddr)
