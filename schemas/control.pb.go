@@ -57,6 +57,7 @@ type Control struct {
 	//	*Control_GrantMade
 	//	*Control_GrantRevoked
 	//	*Control_GrantEnded
+	//	*Control_TokenSteppedUp
 	Kind          isControl_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -372,6 +373,15 @@ func (x *Control) GetGrantEnded() *GrantEnded {
 	return nil
 }
 
+func (x *Control) GetTokenSteppedUp() *TokenSteppedUp {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_TokenSteppedUp); ok {
+			return x.TokenSteppedUp
+		}
+	}
+	return nil
+}
+
 type isControl_Kind interface {
 	isControl_Kind()
 }
@@ -488,6 +498,10 @@ type Control_GrantEnded struct {
 	GrantEnded *GrantEnded `protobuf:"bytes,47,opt,name=grant_ended,json=grantEnded,proto3,oneof"`
 }
 
+type Control_TokenSteppedUp struct {
+	TokenSteppedUp *TokenSteppedUp `protobuf:"bytes,130,opt,name=token_stepped_up,json=tokenSteppedUp,proto3,oneof"`
+}
+
 func (*Control_ResourceApplied) isControl_Kind() {}
 
 func (*Control_ResourceDeleted) isControl_Kind() {}
@@ -543,6 +557,8 @@ func (*Control_GrantMade) isControl_Kind() {}
 func (*Control_GrantRevoked) isControl_Kind() {}
 
 func (*Control_GrantEnded) isControl_Kind() {}
+
+func (*Control_TokenSteppedUp) isControl_Kind() {}
 
 // ResourceApplied carries the whole resource.
 type ResourceApplied struct {
@@ -742,6 +758,7 @@ type TokenCreated struct {
 	Provider      string                 `protobuf:"bytes,50,opt,name=provider,proto3" json:"provider,omitempty"`                     // who said who it is: a configured provider's name, "local"; empty: an administrator
 	Method        string                 `protobuf:"bytes,51,opt,name=method,proto3" json:"method,omitempty"`                         // how: oidc, saml, password, passkey, workload, login
 	SteppedUp     int64                  `protobuf:"varint,52,opt,name=stepped_up,json=steppedUp,proto3" json:"stepped_up,omitempty"` // nanoseconds since 1970: when its holder last proved a passkey; 0: did not
+	SignedIn      int64                  `protobuf:"varint,130,opt,name=signed_in,json=signedIn,proto3" json:"signed_in,omitempty"`   // nanoseconds since 1970: of browser sessions, when somebody vouched for its holder; what prolongs one keeps it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -874,6 +891,82 @@ func (x *TokenCreated) GetSteppedUp() int64 {
 	return 0
 }
 
+func (x *TokenCreated) GetSignedIn() int64 {
+	if x != nil {
+		return x.SignedIn
+	}
+	return 0
+}
+
+// TokenSteppedUp says that the holder of a token proved with a passkey that it is them.
+type TokenSteppedUp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`           // of the token
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`       // principal
+	Passkey       []byte                 `protobuf:"bytes,3,opt,name=passkey,proto3" json:"passkey,omitempty"` // credential id
+	At            int64                  `protobuf:"varint,4,opt,name=at,proto3" json:"at,omitempty"`          // nanoseconds since 1970
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenSteppedUp) Reset() {
+	*x = TokenSteppedUp{}
+	mi := &file_control_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenSteppedUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenSteppedUp) ProtoMessage() {}
+
+func (x *TokenSteppedUp) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenSteppedUp.ProtoReflect.Descriptor instead.
+func (*TokenSteppedUp) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TokenSteppedUp) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TokenSteppedUp) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *TokenSteppedUp) GetPasskey() []byte {
+	if x != nil {
+		return x.Passkey
+	}
+	return nil
+}
+
+func (x *TokenSteppedUp) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
 type TokenRevoked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -883,7 +976,7 @@ type TokenRevoked struct {
 
 func (x *TokenRevoked) Reset() {
 	*x = TokenRevoked{}
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +988,7 @@ func (x *TokenRevoked) String() string {
 func (*TokenRevoked) ProtoMessage() {}
 
 func (x *TokenRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1001,7 @@ func (x *TokenRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRevoked.ProtoReflect.Descriptor instead.
 func (*TokenRevoked) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{5}
+	return file_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TokenRevoked) GetId() string {
@@ -934,7 +1027,7 @@ type KeyAdded struct {
 
 func (x *KeyAdded) Reset() {
 	*x = KeyAdded{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1039,7 @@ func (x *KeyAdded) String() string {
 func (*KeyAdded) ProtoMessage() {}
 
 func (x *KeyAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1052,7 @@ func (x *KeyAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyAdded.ProtoReflect.Descriptor instead.
 func (*KeyAdded) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *KeyAdded) GetId() string {
@@ -1020,7 +1113,7 @@ type KeyRemoved struct {
 
 func (x *KeyRemoved) Reset() {
 	*x = KeyRemoved{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1125,7 @@ func (x *KeyRemoved) String() string {
 func (*KeyRemoved) ProtoMessage() {}
 
 func (x *KeyRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1138,7 @@ func (x *KeyRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRemoved.ProtoReflect.Descriptor instead.
 func (*KeyRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *KeyRemoved) GetId() string {
@@ -1068,7 +1161,7 @@ type CertificateIssued struct {
 
 func (x *CertificateIssued) Reset() {
 	*x = CertificateIssued{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1173,7 @@ func (x *CertificateIssued) String() string {
 func (*CertificateIssued) ProtoMessage() {}
 
 func (x *CertificateIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1186,7 @@ func (x *CertificateIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateIssued.ProtoReflect.Descriptor instead.
 func (*CertificateIssued) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CertificateIssued) GetPrincipal() *Principal {
@@ -1140,7 +1233,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1245,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1258,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SignIn) GetPrincipal() *Principal {
@@ -1236,7 +1329,7 @@ type UserPut struct {
 
 func (x *UserPut) Reset() {
 	*x = UserPut{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1341,7 @@ func (x *UserPut) String() string {
 func (*UserPut) ProtoMessage() {}
 
 func (x *UserPut) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1354,7 @@ func (x *UserPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserPut.ProtoReflect.Descriptor instead.
 func (*UserPut) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UserPut) GetName() string {
@@ -1294,7 +1387,7 @@ type UserRemoved struct {
 
 func (x *UserRemoved) Reset() {
 	*x = UserRemoved{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1399,7 @@ func (x *UserRemoved) String() string {
 func (*UserRemoved) ProtoMessage() {}
 
 func (x *UserRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1412,7 @@ func (x *UserRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRemoved.ProtoReflect.Descriptor instead.
 func (*UserRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UserRemoved) GetName() string {
@@ -1340,13 +1433,17 @@ type PasskeyPut struct {
 	Flags         uint32                 `protobuf:"varint,6,opt,name=flags,proto3" json:"flags,omitempty"` // authenticator flags: WebAuthn section 6.1
 	Aaguid        []byte                 `protobuf:"bytes,7,opt,name=aaguid,proto3" json:"aaguid,omitempty"`
 	Transports    []string               `protobuf:"bytes,8,rep,name=transports,proto3" json:"transports,omitempty"`
+	Handle        []byte                 `protobuf:"bytes,130,opt,name=handle,proto3" json:"handle,omitempty"`    // user handle: random, the same for all passkeys of a principal
+	Created       int64                  `protobuf:"varint,131,opt,name=created,proto3" json:"created,omitempty"` // nanoseconds since 1970
+	Used          int64                  `protobuf:"varint,132,opt,name=used,proto3" json:"used,omitempty"`       // nanoseconds since 1970, last; 0: never
+	Suspect       bool                   `protobuf:"varint,133,opt,name=suspect,proto3" json:"suspect,omitempty"` // its sign count went back, so somebody else may have its key: it proves nothing any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PasskeyPut) Reset() {
 	*x = PasskeyPut{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1455,7 @@ func (x *PasskeyPut) String() string {
 func (*PasskeyPut) ProtoMessage() {}
 
 func (x *PasskeyPut) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1468,7 @@ func (x *PasskeyPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PasskeyPut.ProtoReflect.Descriptor instead.
 func (*PasskeyPut) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PasskeyPut) GetId() []byte {
@@ -1430,6 +1527,34 @@ func (x *PasskeyPut) GetTransports() []string {
 	return nil
 }
 
+func (x *PasskeyPut) GetHandle() []byte {
+	if x != nil {
+		return x.Handle
+	}
+	return nil
+}
+
+func (x *PasskeyPut) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *PasskeyPut) GetUsed() int64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *PasskeyPut) GetSuspect() bool {
+	if x != nil {
+		return x.Suspect
+	}
+	return false
+}
+
 type PasskeyRemoved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1440,7 +1565,7 @@ type PasskeyRemoved struct {
 
 func (x *PasskeyRemoved) Reset() {
 	*x = PasskeyRemoved{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1577,7 @@ func (x *PasskeyRemoved) String() string {
 func (*PasskeyRemoved) ProtoMessage() {}
 
 func (x *PasskeyRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1590,7 @@ func (x *PasskeyRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PasskeyRemoved.ProtoReflect.Descriptor instead.
 func (*PasskeyRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PasskeyRemoved) GetId() []byte {
@@ -1495,7 +1620,7 @@ type Viewed struct {
 
 func (x *Viewed) Reset() {
 	*x = Viewed{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1632,7 @@ func (x *Viewed) String() string {
 func (*Viewed) ProtoMessage() {}
 
 func (x *Viewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1645,7 @@ func (x *Viewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Viewed.ProtoReflect.Descriptor instead.
 func (*Viewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Viewed) GetSession() string {
@@ -1561,7 +1686,7 @@ type Killed struct {
 
 func (x *Killed) Reset() {
 	*x = Killed{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1698,7 @@ func (x *Killed) String() string {
 func (*Killed) ProtoMessage() {}
 
 func (x *Killed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1711,7 @@ func (x *Killed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Killed.ProtoReflect.Descriptor instead.
 func (*Killed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Killed) GetSession() string {
@@ -1615,7 +1740,7 @@ type SearchSaved struct {
 
 func (x *SearchSaved) Reset() {
 	*x = SearchSaved{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1627,7 +1752,7 @@ func (x *SearchSaved) String() string {
 func (*SearchSaved) ProtoMessage() {}
 
 func (x *SearchSaved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1640,7 +1765,7 @@ func (x *SearchSaved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchSaved.ProtoReflect.Descriptor instead.
 func (*SearchSaved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SearchSaved) GetName() string {
@@ -1666,7 +1791,7 @@ type SearchForgotten struct {
 
 func (x *SearchForgotten) Reset() {
 	*x = SearchForgotten{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1803,7 @@ func (x *SearchForgotten) String() string {
 func (*SearchForgotten) ProtoMessage() {}
 
 func (x *SearchForgotten) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1816,7 @@ func (x *SearchForgotten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchForgotten.ProtoReflect.Descriptor instead.
 func (*SearchForgotten) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SearchForgotten) GetName() string {
@@ -1714,7 +1839,7 @@ type Steered struct {
 
 func (x *Steered) Reset() {
 	*x = Steered{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1851,7 @@ func (x *Steered) String() string {
 func (*Steered) ProtoMessage() {}
 
 func (x *Steered) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1864,7 @@ func (x *Steered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Steered.ProtoReflect.Descriptor instead.
 func (*Steered) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Steered) GetSession() string {
@@ -1776,7 +1901,7 @@ type Annotated struct {
 
 func (x *Annotated) Reset() {
 	*x = Annotated{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1913,7 @@ func (x *Annotated) String() string {
 func (*Annotated) ProtoMessage() {}
 
 func (x *Annotated) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1926,7 @@ func (x *Annotated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annotated.ProtoReflect.Descriptor instead.
 func (*Annotated) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Annotated) GetSession() string {
@@ -1843,7 +1968,7 @@ type AnnotationRemoved struct {
 
 func (x *AnnotationRemoved) Reset() {
 	*x = AnnotationRemoved{}
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1980,7 @@ func (x *AnnotationRemoved) String() string {
 func (*AnnotationRemoved) ProtoMessage() {}
 
 func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1993,7 @@ func (x *AnnotationRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotationRemoved.ProtoReflect.Descriptor instead.
 func (*AnnotationRemoved) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{20}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AnnotationRemoved) GetSession() string {
@@ -1901,7 +2026,7 @@ type RunOpened struct {
 
 func (x *RunOpened) Reset() {
 	*x = RunOpened{}
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2038,7 @@ func (x *RunOpened) String() string {
 func (*RunOpened) ProtoMessage() {}
 
 func (x *RunOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2051,7 @@ func (x *RunOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpened.ProtoReflect.Descriptor instead.
 func (*RunOpened) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{21}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RunOpened) GetRun() *Run {
@@ -1993,7 +2118,7 @@ type ApprovalRef struct {
 
 func (x *ApprovalRef) Reset() {
 	*x = ApprovalRef{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2130,7 @@ func (x *ApprovalRef) String() string {
 func (*ApprovalRef) ProtoMessage() {}
 
 func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2143,7 @@ func (x *ApprovalRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRef.ProtoReflect.Descriptor instead.
 func (*ApprovalRef) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ApprovalRef) GetId() string {
@@ -2069,7 +2194,7 @@ type ApprovalRequested struct {
 
 func (x *ApprovalRequested) Reset() {
 	*x = ApprovalRequested{}
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2206,7 @@ func (x *ApprovalRequested) String() string {
 func (*ApprovalRequested) ProtoMessage() {}
 
 func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2219,7 @@ func (x *ApprovalRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRequested.ProtoReflect.Descriptor instead.
 func (*ApprovalRequested) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{23}
+	return file_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApprovalRequested) GetRequest() *ApprovalRef {
@@ -2138,7 +2263,7 @@ type ZoneOffset struct {
 
 func (x *ZoneOffset) Reset() {
 	*x = ZoneOffset{}
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2275,7 @@ func (x *ZoneOffset) String() string {
 func (*ZoneOffset) ProtoMessage() {}
 
 func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2288,7 @@ func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneOffset.ProtoReflect.Descriptor instead.
 func (*ZoneOffset) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{24}
+	return file_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ZoneOffset) GetZone() string {
@@ -2205,7 +2330,7 @@ type ApprovalReviewed struct {
 
 func (x *ApprovalReviewed) Reset() {
 	*x = ApprovalReviewed{}
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2342,7 @@ func (x *ApprovalReviewed) String() string {
 func (*ApprovalReviewed) ProtoMessage() {}
 
 func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2355,7 @@ func (x *ApprovalReviewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalReviewed.ProtoReflect.Descriptor instead.
 func (*ApprovalReviewed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{25}
+	return file_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApprovalReviewed) GetRequest() *ApprovalRef {
@@ -2308,7 +2433,7 @@ type ApprovalDecided struct {
 
 func (x *ApprovalDecided) Reset() {
 	*x = ApprovalDecided{}
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2445,7 @@ func (x *ApprovalDecided) String() string {
 func (*ApprovalDecided) ProtoMessage() {}
 
 func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2458,7 @@ func (x *ApprovalDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalDecided.ProtoReflect.Descriptor instead.
 func (*ApprovalDecided) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{26}
+	return file_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ApprovalDecided) GetRequest() *ApprovalRef {
@@ -2368,7 +2493,7 @@ type ApprovalWithdrawn struct {
 
 func (x *ApprovalWithdrawn) Reset() {
 	*x = ApprovalWithdrawn{}
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2380,7 +2505,7 @@ func (x *ApprovalWithdrawn) String() string {
 func (*ApprovalWithdrawn) ProtoMessage() {}
 
 func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[27]
+	mi := &file_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2393,7 +2518,7 @@ func (x *ApprovalWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalWithdrawn.ProtoReflect.Descriptor instead.
 func (*ApprovalWithdrawn) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{27}
+	return file_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ApprovalWithdrawn) GetRequest() *ApprovalRef {
@@ -2426,7 +2551,7 @@ type ApprovalUsed struct {
 
 func (x *ApprovalUsed) Reset() {
 	*x = ApprovalUsed{}
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2563,7 @@ func (x *ApprovalUsed) String() string {
 func (*ApprovalUsed) ProtoMessage() {}
 
 func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[28]
+	mi := &file_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2576,7 @@ func (x *ApprovalUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalUsed.ProtoReflect.Descriptor instead.
 func (*ApprovalUsed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{28}
+	return file_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ApprovalUsed) GetRequest() *ApprovalRef {
@@ -2511,7 +2636,7 @@ type GrantMade struct {
 
 func (x *GrantMade) Reset() {
 	*x = GrantMade{}
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2648,7 @@ func (x *GrantMade) String() string {
 func (*GrantMade) ProtoMessage() {}
 
 func (x *GrantMade) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[29]
+	mi := &file_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2661,7 @@ func (x *GrantMade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantMade.ProtoReflect.Descriptor instead.
 func (*GrantMade) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{29}
+	return file_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GrantMade) GetId() string {
@@ -2594,7 +2719,7 @@ type GrantRevoked struct {
 
 func (x *GrantRevoked) Reset() {
 	*x = GrantRevoked{}
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2606,7 +2731,7 @@ func (x *GrantRevoked) String() string {
 func (*GrantRevoked) ProtoMessage() {}
 
 func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2619,7 +2744,7 @@ func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantRevoked.ProtoReflect.Descriptor instead.
 func (*GrantRevoked) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{30}
+	return file_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GrantRevoked) GetId() string {
@@ -2662,7 +2787,7 @@ type GrantEnded struct {
 
 func (x *GrantEnded) Reset() {
 	*x = GrantEnded{}
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +2799,7 @@ func (x *GrantEnded) String() string {
 func (*GrantEnded) ProtoMessage() {}
 
 func (x *GrantEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +2812,7 @@ func (x *GrantEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantEnded.ProtoReflect.Descriptor instead.
 func (*GrantEnded) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{31}
+	return file_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GrantEnded) GetId() string {
@@ -2724,7 +2849,7 @@ type DeliveryPosition struct {
 
 func (x *DeliveryPosition) Reset() {
 	*x = DeliveryPosition{}
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2861,7 @@ func (x *DeliveryPosition) String() string {
 func (*DeliveryPosition) ProtoMessage() {}
 
 func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2874,7 @@ func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPosition.ProtoReflect.Descriptor instead.
 func (*DeliveryPosition) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{32}
+	return file_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeliveryPosition) GetNotifier() string {
@@ -2800,7 +2925,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2812,7 +2937,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2825,7 +2950,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{33}
+	return file_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Delivery) GetNotifier() string {
@@ -2917,7 +3042,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +3054,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2942,7 +3067,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{34}
+	return file_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -2964,7 +3089,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xfa\x0e\n" +
+	"asks.proto\x1a\rentries.proto\"\xc5\x0f\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -3002,7 +3127,8 @@ const file_control_proto_rawDesc = "" +
 	"grant_made\x18- \x01(\v2\x17.sallyport.v1.GrantMadeH\x00R\tgrantMade\x12A\n" +
 	"\rgrant_revoked\x18. \x01(\v2\x1a.sallyport.v1.GrantRevokedH\x00R\fgrantRevoked\x12;\n" +
 	"\vgrant_ended\x18/ \x01(\v2\x18.sallyport.v1.GrantEndedH\x00R\n" +
-	"grantEndedB\x06\n" +
+	"grantEnded\x12I\n" +
+	"\x10token_stepped_up\x18\x82\x01 \x01(\v2\x1c.sallyport.v1.TokenSteppedUpH\x00R\x0etokenSteppedUpB\x06\n" +
 	"\x04kind\"U\n" +
 	"\x0fResourceApplied\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -3019,7 +3145,7 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"stored_key\x18\x03 \x01(\fR\tstoredKey\x12\x1d\n" +
 	"\n" +
-	"server_key\x18\x04 \x01(\fR\tserverKey\"\xc0\x03\n" +
+	"server_key\x18\x04 \x01(\fR\tserverKey\"\xde\x03\n" +
 	"\fTokenCreated\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x127\n" +
@@ -3035,7 +3161,13 @@ const file_control_proto_rawDesc = "" +
 	"\bprovider\x182 \x01(\tR\bprovider\x12\x16\n" +
 	"\x06method\x183 \x01(\tR\x06method\x12\x1d\n" +
 	"\n" +
-	"stepped_up\x184 \x01(\x03R\tsteppedUp\"\x1e\n" +
+	"stepped_up\x184 \x01(\x03R\tsteppedUp\x12\x1c\n" +
+	"\tsigned_in\x18\x82\x01 \x01(\x03R\bsignedIn\"^\n" +
+	"\x0eTokenSteppedUp\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x18\n" +
+	"\apasskey\x18\x03 \x01(\fR\apasskey\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\x03R\x02at\"\x1e\n" +
 	"\fTokenRevoked\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xd6\x01\n" +
 	"\bKeyAdded\x12\x0e\n" +
@@ -3068,7 +3200,7 @@ const file_control_proto_rawDesc = "" +
 	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1a\n" +
 	"\bpassword\x18\x03 \x01(\tR\bpassword\"!\n" +
 	"\vUserRemoved\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xd2\x01\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xb6\x02\n" +
 	"\n" +
 	"PasskeyPut\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -3082,7 +3214,11 @@ const file_control_proto_rawDesc = "" +
 	"\x06aaguid\x18\a \x01(\fR\x06aaguid\x12\x1e\n" +
 	"\n" +
 	"transports\x18\b \x03(\tR\n" +
-	"transports\"4\n" +
+	"transports\x12\x17\n" +
+	"\x06handle\x18\x82\x01 \x01(\fR\x06handle\x12\x19\n" +
+	"\acreated\x18\x83\x01 \x01(\x03R\acreated\x12\x13\n" +
+	"\x04used\x18\x84\x01 \x01(\x03R\x04used\x12\x19\n" +
+	"\asuspect\x18\x85\x01 \x01(\bR\asuspect\"4\n" +
 	"\x0ePasskeyRemoved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\"h\n" +
@@ -3216,110 +3352,112 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
 	(*ResourceDeleted)(nil),   // 2: sallyport.v1.ResourceDeleted
 	(*ScramVerifier)(nil),     // 3: sallyport.v1.ScramVerifier
 	(*TokenCreated)(nil),      // 4: sallyport.v1.TokenCreated
-	(*TokenRevoked)(nil),      // 5: sallyport.v1.TokenRevoked
-	(*KeyAdded)(nil),          // 6: sallyport.v1.KeyAdded
-	(*KeyRemoved)(nil),        // 7: sallyport.v1.KeyRemoved
-	(*CertificateIssued)(nil), // 8: sallyport.v1.CertificateIssued
-	(*SignIn)(nil),            // 9: sallyport.v1.SignIn
-	(*UserPut)(nil),           // 10: sallyport.v1.UserPut
-	(*UserRemoved)(nil),       // 11: sallyport.v1.UserRemoved
-	(*PasskeyPut)(nil),        // 12: sallyport.v1.PasskeyPut
-	(*PasskeyRemoved)(nil),    // 13: sallyport.v1.PasskeyRemoved
-	(*Viewed)(nil),            // 14: sallyport.v1.Viewed
-	(*Killed)(nil),            // 15: sallyport.v1.Killed
-	(*SearchSaved)(nil),       // 16: sallyport.v1.SearchSaved
-	(*SearchForgotten)(nil),   // 17: sallyport.v1.SearchForgotten
-	(*Steered)(nil),           // 18: sallyport.v1.Steered
-	(*Annotated)(nil),         // 19: sallyport.v1.Annotated
-	(*AnnotationRemoved)(nil), // 20: sallyport.v1.AnnotationRemoved
-	(*RunOpened)(nil),         // 21: sallyport.v1.RunOpened
-	(*ApprovalRef)(nil),       // 22: sallyport.v1.ApprovalRef
-	(*ApprovalRequested)(nil), // 23: sallyport.v1.ApprovalRequested
-	(*ZoneOffset)(nil),        // 24: sallyport.v1.ZoneOffset
-	(*ApprovalReviewed)(nil),  // 25: sallyport.v1.ApprovalReviewed
-	(*ApprovalDecided)(nil),   // 26: sallyport.v1.ApprovalDecided
-	(*ApprovalWithdrawn)(nil), // 27: sallyport.v1.ApprovalWithdrawn
-	(*ApprovalUsed)(nil),      // 28: sallyport.v1.ApprovalUsed
-	(*GrantMade)(nil),         // 29: sallyport.v1.GrantMade
-	(*GrantRevoked)(nil),      // 30: sallyport.v1.GrantRevoked
-	(*GrantEnded)(nil),        // 31: sallyport.v1.GrantEnded
-	(*DeliveryPosition)(nil),  // 32: sallyport.v1.DeliveryPosition
-	(*Delivery)(nil),          // 33: sallyport.v1.Delivery
-	(*Projected)(nil),         // 34: sallyport.v1.Projected
-	nil,                       // 35: sallyport.v1.RunOpened.AttributesEntry
-	(*Principal)(nil),         // 36: sallyport.v1.Principal
-	(*Run)(nil),               // 37: sallyport.v1.Run
-	(*MaskCount)(nil),         // 38: sallyport.v1.MaskCount
-	(*ApprovalAsk)(nil),       // 39: sallyport.v1.ApprovalAsk
-	(*AccessGrant)(nil),       // 40: sallyport.v1.AccessGrant
+	(*TokenSteppedUp)(nil),    // 5: sallyport.v1.TokenSteppedUp
+	(*TokenRevoked)(nil),      // 6: sallyport.v1.TokenRevoked
+	(*KeyAdded)(nil),          // 7: sallyport.v1.KeyAdded
+	(*KeyRemoved)(nil),        // 8: sallyport.v1.KeyRemoved
+	(*CertificateIssued)(nil), // 9: sallyport.v1.CertificateIssued
+	(*SignIn)(nil),            // 10: sallyport.v1.SignIn
+	(*UserPut)(nil),           // 11: sallyport.v1.UserPut
+	(*UserRemoved)(nil),       // 12: sallyport.v1.UserRemoved
+	(*PasskeyPut)(nil),        // 13: sallyport.v1.PasskeyPut
+	(*PasskeyRemoved)(nil),    // 14: sallyport.v1.PasskeyRemoved
+	(*Viewed)(nil),            // 15: sallyport.v1.Viewed
+	(*Killed)(nil),            // 16: sallyport.v1.Killed
+	(*SearchSaved)(nil),       // 17: sallyport.v1.SearchSaved
+	(*SearchForgotten)(nil),   // 18: sallyport.v1.SearchForgotten
+	(*Steered)(nil),           // 19: sallyport.v1.Steered
+	(*Annotated)(nil),         // 20: sallyport.v1.Annotated
+	(*AnnotationRemoved)(nil), // 21: sallyport.v1.AnnotationRemoved
+	(*RunOpened)(nil),         // 22: sallyport.v1.RunOpened
+	(*ApprovalRef)(nil),       // 23: sallyport.v1.ApprovalRef
+	(*ApprovalRequested)(nil), // 24: sallyport.v1.ApprovalRequested
+	(*ZoneOffset)(nil),        // 25: sallyport.v1.ZoneOffset
+	(*ApprovalReviewed)(nil),  // 26: sallyport.v1.ApprovalReviewed
+	(*ApprovalDecided)(nil),   // 27: sallyport.v1.ApprovalDecided
+	(*ApprovalWithdrawn)(nil), // 28: sallyport.v1.ApprovalWithdrawn
+	(*ApprovalUsed)(nil),      // 29: sallyport.v1.ApprovalUsed
+	(*GrantMade)(nil),         // 30: sallyport.v1.GrantMade
+	(*GrantRevoked)(nil),      // 31: sallyport.v1.GrantRevoked
+	(*GrantEnded)(nil),        // 32: sallyport.v1.GrantEnded
+	(*DeliveryPosition)(nil),  // 33: sallyport.v1.DeliveryPosition
+	(*Delivery)(nil),          // 34: sallyport.v1.Delivery
+	(*Projected)(nil),         // 35: sallyport.v1.Projected
+	nil,                       // 36: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 37: sallyport.v1.Principal
+	(*Run)(nil),               // 38: sallyport.v1.Run
+	(*MaskCount)(nil),         // 39: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 40: sallyport.v1.ApprovalAsk
+	(*AccessGrant)(nil),       // 41: sallyport.v1.AccessGrant
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
 	2,  // 1: sallyport.v1.Control.resource_deleted:type_name -> sallyport.v1.ResourceDeleted
 	4,  // 2: sallyport.v1.Control.token_created:type_name -> sallyport.v1.TokenCreated
-	5,  // 3: sallyport.v1.Control.token_revoked:type_name -> sallyport.v1.TokenRevoked
-	9,  // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
-	14, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
-	15, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
-	16, // 7: sallyport.v1.Control.search_saved:type_name -> sallyport.v1.SearchSaved
-	17, // 8: sallyport.v1.Control.search_forgotten:type_name -> sallyport.v1.SearchForgotten
-	21, // 9: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
-	6,  // 10: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
-	7,  // 11: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
-	8,  // 12: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
-	10, // 13: sallyport.v1.Control.user_put:type_name -> sallyport.v1.UserPut
-	11, // 14: sallyport.v1.Control.user_removed:type_name -> sallyport.v1.UserRemoved
-	12, // 15: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
-	13, // 16: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
-	23, // 17: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
-	25, // 18: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
-	26, // 19: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
-	27, // 20: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
-	28, // 21: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
-	18, // 22: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
-	19, // 23: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
-	20, // 24: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	29, // 25: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
-	30, // 26: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
-	31, // 27: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
-	36, // 28: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 29: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	37, // 30: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	36, // 31: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	37, // 32: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	36, // 33: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	36, // 34: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	37, // 35: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	35, // 36: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
-	36, // 37: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
-	38, // 38: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
-	22, // 39: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	39, // 40: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	24, // 41: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
-	22, // 42: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	36, // 43: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	37, // 44: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	22, // 45: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	22, // 46: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	22, // 47: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	36, // 48: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
-	37, // 49: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
-	40, // 50: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
-	36, // 51: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
-	36, // 52: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
-	0,  // 53: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	6,  // 3: sallyport.v1.Control.token_revoked:type_name -> sallyport.v1.TokenRevoked
+	10, // 4: sallyport.v1.Control.sign_in:type_name -> sallyport.v1.SignIn
+	15, // 5: sallyport.v1.Control.viewed:type_name -> sallyport.v1.Viewed
+	16, // 6: sallyport.v1.Control.killed:type_name -> sallyport.v1.Killed
+	17, // 7: sallyport.v1.Control.search_saved:type_name -> sallyport.v1.SearchSaved
+	18, // 8: sallyport.v1.Control.search_forgotten:type_name -> sallyport.v1.SearchForgotten
+	22, // 9: sallyport.v1.Control.run_opened:type_name -> sallyport.v1.RunOpened
+	7,  // 10: sallyport.v1.Control.key_added:type_name -> sallyport.v1.KeyAdded
+	8,  // 11: sallyport.v1.Control.key_removed:type_name -> sallyport.v1.KeyRemoved
+	9,  // 12: sallyport.v1.Control.certificate_issued:type_name -> sallyport.v1.CertificateIssued
+	11, // 13: sallyport.v1.Control.user_put:type_name -> sallyport.v1.UserPut
+	12, // 14: sallyport.v1.Control.user_removed:type_name -> sallyport.v1.UserRemoved
+	13, // 15: sallyport.v1.Control.passkey_put:type_name -> sallyport.v1.PasskeyPut
+	14, // 16: sallyport.v1.Control.passkey_removed:type_name -> sallyport.v1.PasskeyRemoved
+	24, // 17: sallyport.v1.Control.approval_requested:type_name -> sallyport.v1.ApprovalRequested
+	26, // 18: sallyport.v1.Control.approval_reviewed:type_name -> sallyport.v1.ApprovalReviewed
+	27, // 19: sallyport.v1.Control.approval_decided:type_name -> sallyport.v1.ApprovalDecided
+	28, // 20: sallyport.v1.Control.approval_withdrawn:type_name -> sallyport.v1.ApprovalWithdrawn
+	29, // 21: sallyport.v1.Control.approval_used:type_name -> sallyport.v1.ApprovalUsed
+	19, // 22: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
+	20, // 23: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
+	21, // 24: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
+	30, // 25: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
+	31, // 26: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
+	32, // 27: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
+	5,  // 28: sallyport.v1.Control.token_stepped_up:type_name -> sallyport.v1.TokenSteppedUp
+	37, // 29: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 30: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	38, // 31: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	37, // 32: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	38, // 33: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	37, // 34: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	37, // 35: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	38, // 36: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	36, // 37: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	37, // 38: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	39, // 39: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	23, // 40: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	40, // 41: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	25, // 42: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
+	23, // 43: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	37, // 44: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	38, // 45: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	23, // 46: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 47: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 48: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	37, // 49: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
+	38, // 50: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
+	41, // 51: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
+	37, // 52: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
+	37, // 53: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
+	0,  // 54: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -3358,6 +3496,7 @@ func file_control_proto_init() {
 		(*Control_GrantMade)(nil),
 		(*Control_GrantRevoked)(nil),
 		(*Control_GrantEnded)(nil),
+		(*Control_TokenSteppedUp)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3365,7 +3504,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
