@@ -1,5 +1,5 @@
 // Package registry keeps what is declared (targets, roles, policies, masks), which tokens are live,
-// who the local provider's users are, which passkeys there are, and who has access for a time. Each
+// who the local provider's users are, which passkeys there are and who proved one, and who has access for a time. Each
 // change is first a control fact; the buckets `resources`, `identity` and `grants` are projections of
 // CONTROL, and a [Snapshot] in memory follows the buckets.
 //

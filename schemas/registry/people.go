@@ -5,22 +5,24 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"sallyport/schemas"
 )
 
-// people is what is kept of users of the local provider, and of everybody's passkeys.
+// people is what is kept of users of the local provider, of everybody's passkeys, and of who proved one.
 type people struct {
-	users    map[string]*schemas.UserPut
-	passkeys map[string]*schemas.PasskeyPut // by credential id
+	users     map[string]*schemas.UserPut
+	passkeys  map[string]*schemas.PasskeyPut // by credential id
+	steppedUp map[schemas.TokenID]int64      // nanoseconds since 1970
 }
 
 func newPeople() people {
-	return people{users: make(map[string]*schemas.UserPut), passkeys: make(map[string]*schemas.PasskeyPut)}
+	return people{users: make(map[string]*schemas.UserPut), passkeys: make(map[string]*schemas.PasskeyPut), steppedUp: make(map[schemas.TokenID]int64)}
 }
 
 func (p people) clone() people {
-	return people{users: maps.Clone(p.users), passkeys: maps.Clone(p.passkeys)}
+	return people{users: maps.Clone(p.users), passkeys: maps.Clone(p.passkeys), steppedUp: maps.Clone(p.steppedUp)}
 }
 
 // set folds one control fact; others than about people do nothing.
@@ -34,6 +36,8 @@ func (p people) set(c *schemas.Control) {
 		p.passkeys[string(kind.PasskeyPut.Id)] = kind.PasskeyPut
 	case *schemas.Control_PasskeyRemoved:
 		delete(p.passkeys, string(kind.PasskeyRemoved.Id))
+	case *schemas.Control_TokenSteppedUp:
+		p.steppedUp[schemas.TokenID(kind.TokenSteppedUp.Id)] = kind.TokenSteppedUp.At
 	}
 }
 
@@ -49,8 +53,23 @@ func personKey(c *schemas.Control) string {
 		return "passkey." + hex.EncodeToString(kind.PasskeyPut.Id)
 	case *schemas.Control_PasskeyRemoved:
 		return "passkey." + hex.EncodeToString(kind.PasskeyRemoved.Id)
+	case *schemas.Control_TokenSteppedUp:
+		return "stepup." + schemas.Token(kind.TokenSteppedUp.Id)
 	}
 	return ""
+}
+
+// SteppedUp returns when the holder of a token last proved a passkey; zero: they did not, or the token was
+// revoked.
+func (s *Snapshot) SteppedUp(id schemas.TokenID) time.Time {
+	t, ok := s.tokens[id]
+	if !ok {
+		return time.Time{}
+	}
+	if at := max(t.SteppedUp, s.people.steppedUp[id]); at > 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // User returns a user of the local provider.

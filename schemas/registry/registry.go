@@ -284,6 +284,7 @@ func (r *Registry) setToken(p *schemas.Projected) error {
 		}
 		delete(r.tokens, schemas.TokenID(kind.TokenRevoked.Id))
 		delete(r.makers, schemas.TokenID(kind.TokenRevoked.Id))
+		delete(r.people.steppedUp, schemas.TokenID(kind.TokenRevoked.Id))
 	case *schemas.Control_KeyAdded:
 		r.keys[schemas.TokenID(kind.KeyAdded.Id)] = kind.KeyAdded
 	case *schemas.Control_KeyRemoved:
