@@ -56,6 +56,9 @@ func (s *Service) reviewAll(ctx context.Context, in NewReviews) *Reviewed {
 		if err != nil {
 			shown := schemas.Shown(err)
 			one.Code, one.Problem = string(shown.Code), shown.Message
+			if shown.Code == schemas.CodeStepUp {
+				one.Problem += "; " + shown.Hint
+			}
 			if shown.Code == schemas.CodeInternal {
 				s.log.Error("review", "approval", id, "error", err)
 			}

@@ -36,7 +36,7 @@ func (s *Service) Review(ctx context.Context, id, decision, reason string) (appr
 			return nil, &schemas.Error{Code: schemas.CodeConflict, Message: "the request has expired"}
 		}
 		if err := state.May(said, now); err != nil {
-			return nil, err
+			return nil, s.whereTo(id, err)
 		}
 		fact := proto.CloneOf(said)
 		fact.Request = approval.RefOf(state.Ask)
@@ -48,6 +48,17 @@ func (s *Service) Review(ctx context.Context, id, decision, reason string) (appr
 		return state, &schemas.Error{Code: schemas.CodeConflict, Message: "the review came too late: the request is " + string(state.Status)}
 	}
 	return state, err
+}
+
+// whereTo adds to a refusal that asks for a passkey where one can be proved: whoever reviews elsewhere, on the
+// command line or over the API, goes on there.
+func (s *Service) whereTo(id string, err error) error {
+	e := schemas.Shown(err)
+	if link := s.link(id); e.Code == schemas.CodeStepUp && link != "" {
+		e.Hint = "confirm it in the browser: " + link
+		return e
+	}
+	return err
 }
 
 // said is a review by the sender of ctx.

@@ -10,6 +10,7 @@ type Code string
 const (
 	CodeUnauthenticated Code = "unauthenticated" // who are you: no, wrong, expired or revoked credential
 	CodeForbidden       Code = "forbidden"       // a role or policy says no
+	CodeStepUp          Code = "step_up"         // allowed to who proves with a passkey that it is them
 	CodeNotFound        Code = "not_found"
 	CodeInvalid         Code = "invalid" // the request itself is wrong
 	CodeConflict        Code = "conflict"

@@ -10,6 +10,7 @@
 //	saml       SAML 2.0
 //	local      the built-in provider: users and passwords
 //	authority  client certificates that others have issued
+//	passkey    who proves anew, with a passkey, that it is them
 //	once       what passes between the steps of a sign-in, for all replicas
 //	pace       how often it may be tried
 //

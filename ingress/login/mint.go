@@ -36,6 +36,7 @@ type Spec struct {
 	Provider  string                // who said who it is; empty: an administrator
 	Method    string                // how
 	SteppedUp time.Time             // when its holder last proved a passkey; zero: did not
+	SignedIn  time.Time             // of a browser session: when somebody vouched for its holder; zero: nobody did
 }
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -75,6 +76,9 @@ func (s Spec) fact(now time.Time) (*schemas.TokenCreated, error) {
 	}
 	if !s.SteppedUp.IsZero() {
 		fact.SteppedUp = s.SteppedUp.UnixNano()
+	}
+	if !s.SignedIn.IsZero() {
+		fact.SignedIn = s.SignedIn.UnixNano()
 	}
 	return fact, nil
 }

@@ -62,6 +62,7 @@ func (n notice) encode(dst []byte) []byte {
 var codes = map[schemas.Code]string{
 	schemas.CodeUnauthenticated: "28P01",
 	schemas.CodeForbidden:       "42501",
+	schemas.CodeStepUp:          "42501",
 	schemas.CodeNotFound:        "3D000",
 	schemas.CodeInvalid:         "08P01",
 	schemas.CodeConflict:        "55006",

@@ -48,7 +48,7 @@ func (s State) NeedsStepUp() bool {
 }
 
 func stepUp() error {
-	return &schemas.Error{Code: schemas.CodeForbidden, Message: "this request needs you to prove with a passkey that it is you", Hint: "approve it in the web app, after signing in with a passkey"}
+	return &schemas.Error{Code: schemas.CodeStepUp, Message: "this request needs you to prove with a passkey that it is you", Hint: "approve it in the web app"}
 }
 
 func (s State) approvedBy(name string) bool {

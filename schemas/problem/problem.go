@@ -22,6 +22,7 @@ type Document struct {
 var statuses = map[schemas.Code]int{
 	schemas.CodeUnauthenticated: http.StatusUnauthorized,
 	schemas.CodeForbidden:       http.StatusForbidden,
+	schemas.CodeStepUp:          http.StatusForbidden,
 	schemas.CodeNotFound:        http.StatusNotFound,
 	schemas.CodeInvalid:         http.StatusBadRequest,
 	schemas.CodeConflict:        http.StatusConflict,

@@ -72,6 +72,12 @@ func (s *Snapshot) SteppedUp(id schemas.TokenID) time.Time {
 	return time.Time{}
 }
 
+// Proved reports whether the holder of a token proved a passkey less than life before now.
+func (s *Snapshot) Proved(id schemas.TokenID, now time.Time, life time.Duration) bool {
+	at := s.SteppedUp(id)
+	return !at.IsZero() && now.Sub(at) < life
+}
+
 // User returns a user of the local provider.
 func (s *Snapshot) User(name string) (*schemas.UserPut, bool) {
 	u, ok := s.people.users[name]

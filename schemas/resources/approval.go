@@ -16,7 +16,7 @@ type Approval struct {
 	Reason     string      `json:"reason,omitempty" schema:"enum=required" doc:"required: reviewers must say why"`
 	Starter    bool        `json:"starter,omitempty" doc:"the person who started an agent may review what it asks for"`
 	Auto       string      `json:"auto,omitempty" doc:"CEL expression, as in when: where it is true the policy itself consents, and nobody is asked for it"`
-	StepUp     bool        `json:"stepUp,omitempty" doc:"who approves must have proved with a passkey that it is them; nobody can enrol a passkey yet, so nothing is approved"`
+	StepUp     bool        `json:"stepUp,omitempty" doc:"who approves must have proved with a passkey, not long ago, that it is them"`
 	BreakGlass []string    `json:"breakGlass,omitempty" doc:"groups whose members may let their own command run without consent; it is told loudly, and reviewed afterwards"`
 }
 

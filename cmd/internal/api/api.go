@@ -67,6 +67,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	behind.HandleFunc("GET /api/v1/identity/device/{code}", a.seeDevice)
 	behind.HandleFunc("POST /api/v1/identity/device/{code}", a.decideDevice)
 	a.mountConsole(behind)
+	a.mountPasskeys(behind)
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /api/v1/resources/{kind}":           a.listResources,
 		"GET /api/v1/resources/{kind}/{name}":    a.getResource,
@@ -87,7 +88,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	})
 
 	front := http.NewServeMux()
-	front.Handle("/api/", a.authenticate(behind))
+	front.Handle("/api/", a.authenticate(a.guardedBy(behind)))
 	a.mountEntrances(front)
 	front.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	front.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

@@ -19,6 +19,7 @@ type arrival struct {
 	life      time.Duration         // of the browser session
 	with      *schemas.TokenCreated // token that it is begun with; nil: none
 	steppedUp time.Time
+	signedIn  time.Time // when somebody vouched for them; zero: now, if somebody did
 
 	again *again // nil: its provider cannot be asked again
 }
@@ -46,7 +47,7 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, in arrival) error {
 func (a *API) session(r *http.Request, in arrival) (string, *schemas.TokenCreated, error) {
 	secret, fact, err := login.Mint(login.Spec{
 		Principal: in.principal, Run: in.run, Targets: in.targets, TTL: in.life, Protocols: []string{protocolWeb},
-		Provider: in.provider, Method: in.method, SteppedUp: in.steppedUp,
+		Provider: in.provider, Method: in.method, SteppedUp: in.steppedUp, SignedIn: in.vouchedAt(a.now()),
 		With: in.with, Starter: a.starter(in.with),
 	}, a.now())
 	if err != nil {
@@ -61,6 +62,15 @@ func (a *API) session(r *http.Request, in arrival) (string, *schemas.TokenCreate
 		how = in.method
 	}
 	return secret, fact, a.recordSignIn(r, &schemas.SignIn{Principal: fact.Principal, Succeeded: true, Provider: in.provider, Method: how})
+}
+
+// vouchedAt is when somebody vouched for who it is: a provider, or an administrator with a one-time code. Nobody
+// does for who presents a token, which may have been found.
+func (in arrival) vouchedAt(now time.Time) time.Time {
+	if in.signedIn.IsZero() && in.how == "" && (vouched(in.method) || in.method == methodCode && len(in.with.GetAncestors()) == 0) {
+		return now
+	}
+	return in.signedIn
 }
 
 // turnedAway records a failure, and returns what the person is told. name is who they said they are,

@@ -17,6 +17,10 @@ const (
 	cookieRefresh = "sallyport_refresh"
 	cookieFlow    = "sallyport_flow_" // and something of the state: several tabs may sign in at once
 	cookieProblem = "sallyport_problem"
+
+	cookieEnrol    = "sallyport_passkey_new" // what passkeys were asked
+	cookieProof    = "sallyport_passkey_proof"
+	cookieEntrance = "sallyport_passkey_signin"
 )
 
 // secure reports whether the browser reaches this over TLS.

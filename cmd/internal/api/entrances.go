@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"sallyport/ingress/login/local"
@@ -20,6 +21,7 @@ type Entrances struct {
 	Workloads *oidc.Workloads
 	Local     *local.Users
 	Passwords bool // local users may sign in with them
+	Passkeys  Passkeys
 	Once      *once.Ledger
 	PerSource *pace.Pace // sign-ins of an address
 	PerUser   *pace.Pace // passwords tried for a user
@@ -52,6 +54,8 @@ func (a *API) mountEntrances(front *http.ServeMux) {
 		"GET /api/v1/identity/oidc/{provider}/start":    a.oidcStart,
 		"GET /api/v1/identity/oidc/{provider}/callback": a.oidcCallback,
 		"POST /api/v1/identity/password":                a.paced(a.password),
+		"POST /api/v1/identity/passkey/ask":             a.paced(a.handle(a.askEntrance)),
+		"POST /api/v1/identity/passkey":                 a.paced(a.handle(a.byPasskey)),
 		"GET /api/v1/identity/saml/{provider}/metadata": a.samlMetadata,
 		"GET /api/v1/identity/saml/{provider}/start":    a.samlStart,
 		"POST /api/v1/identity/saml/{provider}/acs":     a.samlACS,
@@ -104,6 +108,16 @@ func (a *API) providers(w http.ResponseWriter, _ *http.Request) {
 		out = append(out, providerListed{Name: p.Name(), Title: p.Title(), Kind: methodSAML, Start: "/api/v1/identity/saml/" + p.Name() + "/start"})
 	}
 	reply(w, a.logger, map[string]any{
-		"providers": out, "passwords": a.in.Passwords && len(a.registry.Snapshot().Users()) > 0,
+		"providers": out, "passwords": a.in.Passwords && len(a.registry.Snapshot().Users()) > 0, "passkeys": a.passkeysAt(),
 	})
+}
+
+// passkeysAt is where, as an origin, users of this gateway may sign in with passkeys; empty: nowhere, or nobody has one.
+func (a *API) passkeysAt() string {
+	now := a.registry.Snapshot()
+	has := func(u *schemas.UserPut) bool { return len(now.Passkeys(u.Name)) > 0 }
+	if a.in.Passkeys.Keys == nil || !a.in.Passkeys.SignIn || !slices.ContainsFunc(now.Users(), has) {
+		return ""
+	}
+	return a.in.Passkeys.Keys.Origin()
 }

@@ -111,8 +111,9 @@ func (a *API) prolong(w http.ResponseWriter, r *http.Request) error {
 		principal: old.Principal, provider: old.Provider, method: old.Method, how: methodRefresh, again: p,
 		life: min(a.in.Refresh, time.Unix(0, p.Until).Sub(a.now())),
 	}
-	if old.SteppedUp != 0 {
-		in.steppedUp = time.Unix(0, old.SteppedUp)
+	in.steppedUp = a.registry.Snapshot().SteppedUp(schemas.TokenID(p.Token))
+	if old.SignedIn != 0 {
+		in.signedIn = time.Unix(0, old.SignedIn)
 	}
 	if err := a.askAgain(r, &in); err != nil {
 		return errors.Join(a.turnedAway(r, old.Principal.GetName(), p.Provider, methodRefresh, err), a.endToken(r, old.Principal.GetName(), old.Id))

@@ -53,6 +53,9 @@ func (a *API) spec(ctx context.Context, in NewToken) (login.Spec, error) {
 	named := in.User != "" || in.Agent != ""
 	switch {
 	case all && named:
+		if err := a.guard(ctx, guardTokens); err != nil {
+			return spec, err
+		}
 		spec.Principal, _ = principalOf(url.Values{"user": {in.User}, "agent": {in.Agent}})
 		spec.Principal.Groups = in.Groups
 		spec.Starter = a.starter(id.Token)

@@ -132,6 +132,7 @@ func (a *API) me(w http.ResponseWriter, r *http.Request) {
 	out := map[string]any{"name": p.Name, "kind": kindName(p.Kind), "groups": append([]string{}, p.Groups...), "admin": admin}
 	if t := id.Token; t != nil {
 		out["expires"], out["provider"], out["method"] = time.Unix(0, t.Expires).UTC(), t.Provider, t.Method
+		a.meProven(out, t)
 	}
 	reply(w, a.logger, out)
 }

@@ -26,16 +26,16 @@ const codeLife = time.Minute
 // kindCode is what codes are kept as.
 const kindCode = "code"
 
-// passed is what a browser session passes on to a terminal.
+// passed is what a browser session passes on to a terminal. That its holder proved a passkey is not among
+// it: a file on a disk proves nothing.
 type passed struct {
 	Principal *schemas.Principal `json:"principal"`
 	Run       *schemas.Run       `json:"run,omitempty"`
 	Targets   []string           `json:"targets,omitempty"`
 	Provider  string             `json:"provider"`
 	Method    string             `json:"method"`
-	SteppedUp int64              `json:"stepped_up,omitempty"` // nanoseconds since 1970
-	Expires   int64              `json:"expires"`              // nanoseconds since 1970: of the token to be
-	Session   string             `json:"session"`              // the browser session's token, which must still be there
+	Expires   int64              `json:"expires"` // nanoseconds since 1970: of the token to be
+	Session   string             `json:"session"` // the browser session's token, which must still be there
 }
 
 // pass returns what the browser session of a request may pass on. Who did not sign in with
@@ -51,13 +51,13 @@ func (a *API) pass(r *http.Request) (*passed, error) {
 	}
 	return &passed{
 		Principal: t.Principal, Run: t.Run, Targets: t.Targets, Provider: t.Provider, Method: t.Method,
-		SteppedUp: t.SteppedUp, Expires: until, Session: t.Id,
+		Expires: until, Session: t.Id,
 	}, nil
 }
 
 // vouched reports whether a session was begun by a provider's word, not with a token.
 func vouched(method string) bool {
-	return slices.Contains([]string{methodOIDC, methodSAML, methodPassword}, method)
+	return slices.Contains([]string{methodOIDC, methodSAML, methodPassword, methodPasskey}, method)
 }
 
 // hand makes the token that was passed on.
@@ -81,9 +81,6 @@ func (p *passed) spec(now *registry.Snapshot, at time.Time) (login.Spec, bool) {
 	}
 	if !vouched(p.Method) { // it came of a token, and is taken back with it
 		spec.With, spec.Starter = session, starterOf(now, session)
-	}
-	if p.SteppedUp != 0 {
-		spec.SteppedUp = time.Unix(0, p.SteppedUp)
 	}
 	return spec, true
 }

@@ -16,6 +16,7 @@ type NewUser struct {
 	Groups   []string `json:"groups,omitempty"`
 	Password *string  `json:"password,omitempty"` // nil: as it is, for a new user none
 	Create   bool     `json:"create,omitempty"`   // the user must not exist; else it must
+	Link     bool     `json:"link,omitempty"`     // answer with a link that signs the user in once, to enrol a passkey
 }
 
 // UserListed is a user without secrets.
@@ -42,11 +43,16 @@ func (a *API) putUser(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = a.changeUser(r, in)
 	}
+	if err == nil && in.Link {
+		err = a.sendLink(w, r, in.Name)
+	}
 	if err != nil {
 		problem.Write(w, r, a.logger, err)
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	if !in.Link {
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (a *API) changeUser(r *http.Request, in NewUser) error {
@@ -56,6 +62,11 @@ func (a *API) changeUser(r *http.Request, in NewUser) error {
 		}
 	}
 	old, there := a.registry.Snapshot().User(in.Name)
+	if in.Link {
+		if _, err := a.keys(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case there && in.Create:
 		return &schemas.Error{Code: schemas.CodeConflict, Message: "there is a user " + in.Name + " already", Hint: "sallyport user set changes one"}
@@ -89,6 +100,9 @@ func (a *API) removeUser(w http.ResponseWriter, r *http.Request) {
 func (a *API) dropUser(r *http.Request, name string) error {
 	if _, ok := a.registry.Snapshot().User(name); !ok {
 		return &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no user " + name}
+	}
+	if err := a.dropPasskeys(r.Context(), name); err != nil {
+		return err
 	}
 	by := Who(r.Context()).Principal.Name
 	err := a.registry.Append(r.Context(), &schemas.Control{By: by, Kind: &schemas.Control_UserRemoved{UserRemoved: &schemas.UserRemoved{Name: name}}})

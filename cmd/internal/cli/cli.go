@@ -86,6 +86,7 @@ func newRoot(s Streams) *cobra.Command {
 	}
 	root.AddCommand(a.accessCommands()...)
 	root.AddCommand(a.userCommands()...)
+	root.AddCommand(a.passkeyCommands()...)
 	root.AddCommand(a.loginCommands()...)
 	return root
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -37,25 +38,35 @@ func (a *app) userPut(verb, short string, create bool) *cobra.Command {
 	put := &cobra.Command{Use: verb + " NAME", Short: short, Args: exactly(1)}
 	groups := put.Flags().StringSlice("group", nil, "`GROUP` that the user is in; may be repeated")
 	change := put.Flags().Bool("password", create, "ask for a password (from standard input when that is no terminal)")
+	byPasskey := put.Flags().Bool("passkey", false, "print a link with which the user signs in, once, and enrols a passkey; no password is asked for")
 	put.RunE = func(c *cobra.Command, args []string) error {
 		server, err := a.client()
 		if err != nil {
 			return err
 		}
-		in := api.NewUser{Name: args[0], Groups: *groups, Create: create}
+		in := api.NewUser{Name: args[0], Groups: *groups, Create: create, Link: *byPasskey}
 		if !create && !c.Flags().Changed("group") {
 			if in.Groups, err = a.groupsOf(c, args[0]); err != nil {
 				return err
 			}
 		}
-		if *change {
+		if *change && (!*byPasskey || c.Flags().Changed("password")) {
 			password, err := a.newPassword()
 			if err != nil {
 				return err
 			}
 			in.Password = &password
 		}
-		return server.Do(c.Context(), "POST", "/users", nil, in, nil)
+		if !in.Link {
+			return server.Do(c.Context(), "POST", "/users", nil, in, nil)
+		}
+		var made api.UserLink
+		if err := server.Do(c.Context(), "POST", "/users", nil, in, &made); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.Err, "Until %s, once, this signs %s in to enrol a passkey:\n", made.Expires.Local().Format(time.DateTime), args[0])
+		_, err = fmt.Fprintln(a.Out, made.Link)
+		return err
 	}
 	return put
 }

@@ -78,7 +78,7 @@ type Limits struct {
 	HoldNotice      time.Duration `yaml:"hold_notice" doc:"How often a client is told that its command still waits for approval."`
 	Approval        time.Duration `yaml:"approval" doc:"Time that a request for approval holds when its policies do not say."`
 	MaskedRow       int           `yaml:"masked_row" doc:"Bytes of a row that is masked; a session with a larger one ends. Rows that nothing masks have no limit but the protocol's."`
-	StepUp          time.Duration `yaml:"step_up" doc:"How long after proving a passkey a reviewer may approve what asks for that. Nobody can enrol a passkey yet."`
+	StepUp          time.Duration `yaml:"step_up" doc:"How long somebody who proved a passkey may do what asks for that."`
 	GrantWarning    time.Duration `yaml:"grant_warning" doc:"How long before access for a time ends the client of an open session is told."`
 	Prompt          int           `yaml:"prompt" doc:"Bytes of the prompt that a run begins with, 262144 at most."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`

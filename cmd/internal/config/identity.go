@@ -20,6 +20,7 @@ type Identity struct {
 	Timeout   time.Duration `yaml:"timeout" doc:"Time that a provider has to answer."`
 	PerSource int           `yaml:"sign_ins_per_address" doc:"Sign-ins that one address (of IPv6: one /64) may try a minute."`
 	PerUser   int           `yaml:"passwords_per_user" doc:"Passwords that may be tried a minute for one user, from anywhere."`
+	Passkeys  Passkeys      `yaml:"passkeys" doc:"How people prove that it is them, to approve what asks for it or to sign in."`
 	Local     Local         `yaml:"local" doc:"The built-in provider: users made with sallyport user add."`
 	Providers []Provider    `yaml:"providers" doc:"Identity providers, in the order of the sign-in page."`
 	Workloads []Workload    `yaml:"workloads" doc:"Which tokens of others are whose: CI jobs, service accounts, client credentials."`
@@ -90,7 +91,7 @@ func defaultIdentity() Identity {
 	return Identity{
 		Session: 12 * time.Hour, Refresh: time.Hour, Relogin: 4 * time.Hour, Token: 8 * time.Hour, Skew: time.Minute,
 		Timeout: 10 * time.Second, PerSource: 30, PerUser: 10,
-		Local: Local{Passwords: true}, Recheck: time.Minute,
+		Passkeys: defaultPasskeys(), Local: Local{Passwords: true}, Recheck: time.Minute,
 	}
 }
 
@@ -116,6 +117,7 @@ func (i *Identity) finish(path func(string) string) []error {
 	if i.PerSource <= 0 || i.PerUser <= 0 {
 		errs = append(errs, errors.New("identity: sign_ins_per_address and passwords_per_user must be above zero"))
 	}
+	errs = append(errs, i.Passkeys.check()...)
 	seen := map[string]bool{"local": true}
 	for n := range i.Providers {
 		p := &i.Providers[n]

@@ -85,6 +85,9 @@ type (
 	tokens struct {
 		Tokens []api.TokenListed `json:"tokens"`
 	}
+	passkeys struct {
+		Passkeys []api.PasskeyListed `json:"passkeys"`
+	}
 	signIn struct {
 		Token string `json:"token"`
 	}
@@ -142,6 +145,17 @@ var operations = map[string]operation{
 	"GET /api/v1/audit": {summary: "What was done outside of sessions, the newest first.", answer: api.Audit{},
 		query: []string{"area", "by: part of a name", "what: name of a fact", "limit: at most 1000, 100 by default", "before: next of the page before"}},
 	"GET /api/v1/health": {summary: "Streams, projections and storage.", answer: server.Health{}},
+
+	"GET /api/v1/passkeys":         {summary: "Your passkeys.", answer: passkeys{}, query: []string{"user: whose, for administrators"}},
+	"POST /api/v1/passkeys/enrol":  {summary: "Begin to enrol a passkey.", answer: api.PasskeyAsked{}},
+	"POST /api/v1/passkeys":        {summary: "Enrol a passkey.", body: api.PasskeyAnswer{}, answer: api.PasskeyListed{}},
+	"PUT /api/v1/passkeys/{id}":    {summary: "Call a passkey something else.", body: api.PasskeyNamed{}},
+	"DELETE /api/v1/passkeys/{id}": {summary: "Remove a passkey; who has it proves one first."},
+	"POST /api/v1/stepup":          {summary: "Begin to prove with a passkey that it is you; code step_up asks for it.", answer: api.PasskeyAsked{}},
+	"POST /api/v1/stepup/answer":   {summary: "Prove it: the browser session counts as proved for a while.", body: api.PasskeyAnswer{}},
+
+	"POST /api/v1/identity/passkey/ask": {summary: "Begin to sign in with a passkey.", answer: api.PasskeyAsked{}, open: true},
+	"POST /api/v1/identity/passkey":     {summary: "Sign in with a passkey.", body: api.PasskeyAnswer{}, open: true},
 
 	"GET /api/v1/tokens":         {summary: "Tokens, without their secrets.", answer: tokens{}},
 	"POST /api/v1/tokens":        {summary: "Make a token; it is shown this once.", body: api.NewToken{}, answer: api.TokenMade{}},

@@ -39,13 +39,11 @@ func (m *Main) startApprovals(g *errgroup.Group, ctx context.Context) {
 	}
 }
 
-// reviewer is who sends a request. They have stepped up if they signed in with a passkey not long ago.
+// reviewer is who sends a request. They have stepped up if they proved a passkey not long ago.
 func (m *Main) reviewer(ctx context.Context) approvals.Reviewer {
 	id := api.Who(ctx)
 	r := approvals.Reviewer{Principal: id.Principal, Run: id.Run, Anonymous: id.Administrator}
-	if t, ok := m.registry.Snapshot().Token(schemas.TokenID(id.Principal.GetTokenId())); ok && t.SteppedUp != 0 {
-		r.SteppedUp = time.Since(time.Unix(0, t.SteppedUp)) < m.config.Limits.StepUp
-	}
+	r.SteppedUp = m.registry.Snapshot().Proved(schemas.TokenID(id.Principal.GetTokenId()), time.Now(), m.config.Limits.StepUp)
 	return r
 }
 

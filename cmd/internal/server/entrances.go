@@ -34,6 +34,9 @@ func (m *Main) entrances(ctx context.Context) (api.Entrances, error) {
 	if e.Once, err = once.New(ctx, once.Config{Log: m.log, Now: time.Now}); err != nil {
 		return e, err
 	}
+	if err := m.addPasskeys(&e); err != nil {
+		return e, err
+	}
 	key, err := credential.LoadKey(m.config.KeyFile("password"))
 	if err != nil {
 		return e, err

@@ -119,7 +119,7 @@ func (m *Main) decideAs(ctx context.Context, person, request, decision, reason s
 		return state, err
 	}
 	if state.NeedsStepUp() && decision == approval.Approve { // a button proves no passkey
-		return state, &schemas.Error{Code: schemas.CodeForbidden, Message: "this request is approved in the web app, after signing in with a passkey"}
+		return state, &schemas.Error{Code: schemas.CodeStepUp, Message: "this request is approved in the web app, with a passkey"}
 	}
 	return m.approvals.Review(ctx, request, decision, reason)
 }

@@ -5,6 +5,8 @@
 // them) is kept, of the password under a key of this gateway (HMAC-SHA-256): who reads the log alone
 // can guess nothing. Users are control facts, and the registry keeps them.
 //
-// Not done: passkeys (the registry can keep them, and nobody can enrol one); password rules beyond a length, as NIST SP 800-63B section 3.1.1 advises; recovery: an
+// Users may have a passkey instead of a password: package passkey.
+//
+// Not done: password rules beyond a length, as NIST SP 800-63B section 3.1.1 advises; recovery: an
 // administrator sets the user anew.
 package local

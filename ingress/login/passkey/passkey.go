@@ -107,7 +107,10 @@ func (k *Keys) Enrol(who Holder, discoverable bool) (*Asked, error) {
 // Prove asks somebody who is signed in to prove that it is them.
 func (k *Keys) Prove(who Holder) (*Asked, error) {
 	u := k.person(who.User)
-	if len(u.WebAuthnCredentials()) == 0 {
+	if len(u.WebAuthnCredentials()) == 0 && len(u.all) > 0 {
+		return nil, &schemas.Error{Code: schemas.CodeConflict, Message: "your passkey may have been copied, and proves nothing any more", Hint: "ask an administrator to remove it: sallyport passkeys remove"}
+	}
+	if len(u.all) == 0 {
 		return nil, &schemas.Error{Code: schemas.CodeConflict, Message: "you have no passkey to prove it with", Hint: "enrol one under Passkeys in the web app"}
 	}
 	assertion, session, err := k.web.BeginLogin(u, webauthn.WithUserVerification(protocol.VerificationRequired))
