@@ -65,7 +65,7 @@ export interface Annotation {
 
 export interface Remarks {
   annotations: Annotation[]
-  views: { at: string; by: string; how: string }[]
+  views: { at: string; by: string; how: string; reason?: string; command?: number }[]
   steered: { at: string; by: string; action: string; message: string }[]
   paused: boolean
 }
@@ -98,6 +98,25 @@ export const annotate = async (id: string, number: number, text: string) =>
 export const takeBack = (id: string, annotation: string) => request('DELETE', at(id) + '/annotations/' + encodeURIComponent(annotation))
 
 export const steer = (id: string, action: 'message' | 'pause' | 'resume', body: object) => request('POST', at(id) + '/' + action, body)
+
+export interface Revealed {
+  command: number
+  row: number
+  column: number
+  part?: string
+  name: string
+  masks: string[]
+  null: boolean
+  text: string
+}
+
+// reveal puts the reason on record, and returns values from entry from on; next is 0 at the end.
+export const reveal = async (id: string, command: number, reason: string, from: number) =>
+  (await (await request('POST', at(id) + '/reveal' + query({ command, from: from || undefined }), { reason })).json()) as {
+    values: Revealed[]
+    withheld: number
+    next: number
+  }
 
 export const find = (id: string, words: string, signal?: AbortSignal) =>
   get<HitPage>('/search' + query({ q: `session:${id} ${words}`, limit: 100 }), signal)
