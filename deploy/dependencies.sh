@@ -26,6 +26,8 @@ test=(
   "ssh openssh-client"
   "/usr/lib/openssh/sftp-server openssh-sftp-server"
   "/usr/sbin/dropbear dropbear-bin"
+  "dbclient dropbear-bin"
+  "/usr/lib/*/libnss_wrapper.so libnss-wrapper"
   "plink putty-tools"
   "/usr/lib/python3/dist-packages/paramiko/__init__.py python3-paramiko"
   "ansible-playbook ansible-core"

@@ -2,6 +2,7 @@ package ssh_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -137,6 +138,7 @@ type options struct {
 	env    *sessiontest.Env
 	config func(*ssh.Config)
 	target func(*resources.Target)
+	host   string // on which the gateway listens; 127.0.0.1 by default
 }
 
 func start(t testing.TB, o options) *gateway {
@@ -161,23 +163,23 @@ func start(t testing.TB, o options) *gateway {
 	}
 	g.Targets.Put("web1", target)
 	c := ssh.Config{Gateway: g.Gateway, Authority: g.authority, Authenticator: g.people, SignIns: g.signIns,
-		Credentials: credential.New(credential.Config{}), Logger: g.Logger, Hosts: []string{"127.0.0.1"},
+		Credentials: credential.New(credential.Config{}), Logger: g.Logger, Hosts: []string{"127.0.0.1", "::1"},
 		Limits: ssh.Limits{FinalNotice: 2 * time.Second}}
 	if o.config != nil {
 		o.config(&c)
 	}
-	g.serve(t, c)
+	g.serve(t, c, cmp.Or(o.host, "127.0.0.1"))
 	g.client(t)
 	return g
 }
 
-func (g *gateway) serve(t testing.TB, c ssh.Config) {
+func (g *gateway) serve(t testing.TB, c ssh.Config, host string) {
 	t.Helper()
 	srv, err := ssh.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +204,7 @@ func (g *gateway) serve(t testing.TB, c ssh.Config) {
 // client writes what OpenSSH's programs need to sign in as alice.
 func (g *gateway) client(t testing.TB) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(g.addr)
+	host, port, _ := net.SplitHostPort(g.addr)
 	write := func(name, text string, mode os.FileMode) {
 		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), mode); err != nil {
 			t.Fatal(err)
@@ -210,8 +212,8 @@ func (g *gateway) client(t testing.TB) {
 	}
 	write("known_hosts", "@cert-authority * "+string(xssh.MarshalAuthorizedKey(g.authority.HostAuthority())), 0o600)
 	write("askpass", "#!/bin/sh\necho "+token+"\n", 0o700)
-	write("config", strings.Join([]string{"Host gw", "  HostName 127.0.0.1", "  Port " + port, "  User " + alice + "+web1",
-		"Host jump", "  HostName 127.0.0.1", "  Port " + port, "  User " + alice, "Host web1", "  ProxyJump jump",
+	write("config", strings.Join([]string{"Host gw", "  HostName " + host, "  Port " + port, "  User " + alice + "+web1",
+		"Host jump", "  HostName " + host, "  Port " + port, "  User " + alice, "Host web1", "  ProxyJump jump",
 		"Host *", "  UserKnownHostsFile " + filepath.Join(g.dir, "known_hosts"), "  StrictHostKeyChecking yes", "  IdentityAgent none",
 		"  IdentitiesOnly yes", "  IdentityFile none", "  ConnectTimeout 60", "  LogLevel ERROR", ""}, "\n"), 0o600)
 }

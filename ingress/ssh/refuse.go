@@ -129,7 +129,7 @@ func leave(ch xssh.Channel, status uint32) {
 // refuseRequests answers global requests of a client that has no session.
 func refuseRequests(reqs <-chan *xssh.Request) {
 	for r := range reqs {
-		_ = r.Reply(r.Type == "keepalive@openssh.com", nil)
+		_ = r.Reply(r.Type == keepAlive, nil)
 	}
 }
 

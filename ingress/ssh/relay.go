@@ -10,7 +10,6 @@ import (
 	xssh "golang.org/x/crypto/ssh"
 
 	"sallyport/ingress/session"
-	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
 
@@ -52,7 +51,10 @@ func (r *relay) run(ctx context.Context) session.End {
 	r.wg.Go(func() { r.targetRequests() })
 	r.wg.Go(func() { r.targetChannels(ctx) })
 	r.wg.Go(func() {
-		r.srv.alive(r.client, r.client.gone, func() { _ = r.client.Close() })
+		r.srv.alive(r.client, r.client.gone, func() {
+			r.note(session.End{Reason: session.ReasonClient, Message: "the client gave no sign of life"})
+			_ = r.client.Close()
+		})
 	})
 	targetGone := make(chan struct{})
 	go func() {
@@ -61,7 +63,9 @@ func (r *relay) run(ctx context.Context) session.End {
 		r.targetLeft()
 	}()
 	r.wg.Go(func() {
-		r.srv.alive(r.up, targetGone, func() { _ = r.up.Close() })
+		r.srv.alive(r.up, targetGone, func() {
+			r.end(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"})
+		})
 	})
 	for nc := range r.client.chans {
 		r.newChannel(ctx, nc)
@@ -104,9 +108,10 @@ func (r *relay) targetLeft() {
 }
 
 // end cuts the target off, tells the client why, and hangs up. Each channel is closed after what was said on it, and
-// the connection once the client has closed them, too: then it has all that was said.
+// the connection once the client has closed them, too: then it has all that was said. What it is told is the first reason.
 func (r *relay) end(e session.End) {
 	r.note(e)
+	e = r.why
 	if r.client.net != nil {
 		_ = r.client.net.SetWriteDeadline(time.Now().Add(r.limits.FinalNotice))
 	}
@@ -195,37 +200,4 @@ func (r *relay) welcome() string {
 	b := r.banner
 	r.banner = ""
 	return b
-}
-
-// globals answers the client's global requests: RFC 4254 section 4, OpenSSH's PROTOCOL.
-func (r *relay) globals(ctx context.Context) {
-	for req := range r.client.reqs {
-		switch req.Type {
-		case "keepalive@openssh.com":
-			_ = req.Reply(true, nil)
-		case "no-more-sessions@openssh.com":
-			r.mu.Lock()
-			r.sealed = true
-			r.mu.Unlock()
-			_ = req.Reply(true, nil)
-		case "tcpip-forward":
-			r.listenRequest(ctx, req)
-		case "cancel-tcpip-forward":
-			r.cancelListen(req)
-		default:
-			_ = req.Reply(false, nil)
-		}
-	}
-}
-
-// targetRequests answers the target's.
-func (r *relay) targetRequests() {
-	for req := range r.up.reqs {
-		_ = req.Reply(req.Type == "keepalive@openssh.com", nil)
-	}
-}
-
-// refused records that a client asked for something that the gateway does not do.
-func (r *relay) refused(what string) error {
-	return r.s.Notice(0, "gateway", &schemas.Failure{Severity: "NOTICE", Code: string(schemas.CodeUnsupported), Message: "refused: " + what})
 }

@@ -273,7 +273,7 @@ func (s *Server) alive(c xssh.Conn, over <-chan struct{}, dead func()) {
 			return
 		}
 		silence := time.AfterFunc(interval*most, sync.OnceFunc(dead))
-		_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+		_, _, err := c.SendRequest(keepAlive, true, nil)
 		silence.Stop()
 		if err != nil {
 			return

@@ -170,13 +170,18 @@ func (s *Server) start(ctx context.Context, sshd string, c Config) error {
 	if err := s.command.Start(); err != nil {
 		return err
 	}
-	done := make(chan struct{})
+	s.watch()
+	return s.await(ctx)
+}
+
+// watch notes when the process that was started ends.
+func (s *Server) watch() {
+	command, done := s.command, make(chan struct{})
 	s.done = done
 	go func() {
-		_ = s.command.Wait()
+		_ = command.Wait()
 		close(done)
 	}()
-	return s.await(ctx)
 }
 
 // await returns once the server says its version.
