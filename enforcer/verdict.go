@@ -72,7 +72,11 @@ func (e *Enforcer) sqlVerdict(ctx context.Context, ask *schemas.VerdictAsk) *sch
 	v.policies(t, vars)
 	v.masked(t.masks, e.sql, ask, found, c)
 	v.unseen(t.resource.Target.Unparsed)
-	return v.done()
+	answer := v.done()
+	if p := t.resource.Target.Postgres; answer.Outcome == schemas.Outcome_OUTCOME_HOLD && p != nil && p.Estimate != nil {
+		answer.Planned = e.sql.Planned(ask.GetText(), ask.GetState(), c)
+	}
+	return answer
 }
 
 // admitted returns the target of an ask; nil, with a denial, when there is none or the principal may not connect to it.

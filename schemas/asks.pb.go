@@ -273,7 +273,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{33, 0}
+	return file_asks_proto_rawDescGZIP(), []int{34, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -1428,10 +1428,11 @@ type ApprovalAsk struct {
 	Exec          *ExecFacts             `protobuf:"bytes,70,opt,name=exec,proto3" json:"exec,omitempty"`
 	Operation     *FileOperation         `protobuf:"bytes,71,opt,name=operation,proto3" json:"operation,omitempty"`
 	Forward       *Forward               `protobuf:"bytes,72,opt,name=forward,proto3" json:"forward,omitempty"`
-	Login         string                 `protobuf:"bytes,73,opt,name=login,proto3" json:"login,omitempty"`       // account on the target
-	Grant         *AccessGrant           `protobuf:"bytes,90,opt,name=grant,proto3" json:"grant,omitempty"`       // access for a time is asked for, and no command: session is empty
-	Reason        string                 `protobuf:"bytes,91,opt,name=reason,proto3" json:"reason,omitempty"`     // why, as whoever asks says
-	Estimate      *Estimate              `protobuf:"bytes,92,opt,name=estimate,proto3" json:"estimate,omitempty"` // unset: none was asked for
+	Login         string                 `protobuf:"bytes,73,opt,name=login,proto3" json:"login,omitempty"`             // account on the target
+	Grant         *AccessGrant           `protobuf:"bytes,90,opt,name=grant,proto3" json:"grant,omitempty"`             // access for a time is asked for, and no command: session is empty
+	Reason        string                 `protobuf:"bytes,91,opt,name=reason,proto3" json:"reason,omitempty"`           // why, as whoever asks says
+	Estimate      *Estimate              `protobuf:"bytes,92,opt,name=estimate,proto3" json:"estimate,omitempty"`       // what the gateway knows at once: that there is none, and why
+	Estimating    int64                  `protobuf:"varint,150,opt,name=estimating,proto3" json:"estimating,omitempty"` // nanoseconds within which an ApprovalEstimated follows; 0: none does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1648,6 +1649,13 @@ func (x *ApprovalAsk) GetEstimate() *Estimate {
 	return nil
 }
 
+func (x *ApprovalAsk) GetEstimating() int64 {
+	if x != nil {
+		return x.Estimating
+	}
+	return 0
+}
+
 // ApprovalAnswer is the reply to ApprovalAsk, once the request is on CONTROL.
 type ApprovalAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1733,6 +1741,7 @@ type VerdictAnswer struct {
 	Approval         []byte                 `protobuf:"bytes,11,opt,name=approval,proto3" json:"approval,omitempty"`                                                 // hold: marshalled ApprovalNeed
 	Plan             *MaskPlan              `protobuf:"bytes,12,opt,name=plan,proto3" json:"plan,omitempty"`                                                         // unset: nothing is masked
 	SecretParameters []uint32               `protobuf:"varint,13,rep,packed,name=secret_parameters,json=secretParameters,proto3" json:"secret_parameters,omitempty"` // numbers, from 1, of parameters that are never to be recorded
+	Planned          *Planned               `protobuf:"bytes,150,opt,name=planned,proto3" json:"planned,omitempty"`                                                  // hold, of a target that has a credential for it: what an estimate of the command is made of
 	Exec             *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -1859,11 +1868,80 @@ func (x *VerdictAnswer) GetSecretParameters() []uint32 {
 	return nil
 }
 
+func (x *VerdictAnswer) GetPlanned() *Planned {
+	if x != nil {
+		return x.Planned
+	}
+	return nil
+}
+
 func (x *VerdictAnswer) GetExec() *ExecFacts {
 	if x != nil {
 		return x.Exec
 	}
 	return nil
+}
+
+// Planned is a SELECT that finds the rows that a command would return or change, and writes nothing: what
+// the target's planner is asked about.
+type Planned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                     // of one statement, with parameters of its own
+	Parameters    []uint32               `protobuf:"varint,2,rep,packed,name=parameters,proto3" json:"parameters,omitempty"` // which of the command's (from 1) its $1, $2 … are
+	Failure       string                 `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`               // non-empty: there is none, for this reason
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Planned) Reset() {
+	*x = Planned{}
+	mi := &file_asks_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Planned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Planned) ProtoMessage() {}
+
+func (x *Planned) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Planned.ProtoReflect.Descriptor instead.
+func (*Planned) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Planned) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Planned) GetParameters() []uint32 {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Planned) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
 }
 
 // MaskPlan says what the principal may not see of what a text gives back, and what only a
@@ -1882,7 +1960,7 @@ type MaskPlan struct {
 
 func (x *MaskPlan) Reset() {
 	*x = MaskPlan{}
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1972,7 @@ func (x *MaskPlan) String() string {
 func (*MaskPlan) ProtoMessage() {}
 
 func (x *MaskPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +1985,7 @@ func (x *MaskPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskPlan.ProtoReflect.Descriptor instead.
 func (*MaskPlan) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{17}
+	return file_asks_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MaskPlan) GetRules() []*MaskRule {
@@ -1966,7 +2044,7 @@ type MaskRule struct {
 
 func (x *MaskRule) Reset() {
 	*x = MaskRule{}
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1978,7 +2056,7 @@ func (x *MaskRule) String() string {
 func (*MaskRule) ProtoMessage() {}
 
 func (x *MaskRule) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1991,7 +2069,7 @@ func (x *MaskRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskRule.ProtoReflect.Descriptor instead.
 func (*MaskRule) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{18}
+	return file_asks_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MaskRule) GetName() string {
@@ -2044,7 +2122,7 @@ type MaskedBy struct {
 
 func (x *MaskedBy) Reset() {
 	*x = MaskedBy{}
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2134,7 @@ func (x *MaskedBy) String() string {
 func (*MaskedBy) ProtoMessage() {}
 
 func (x *MaskedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2147,7 @@ func (x *MaskedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskedBy.ProtoReflect.Descriptor instead.
 func (*MaskedBy) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{19}
+	return file_asks_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MaskedBy) GetRecorded() uint32 {
@@ -2105,7 +2183,7 @@ type ResultMasks struct {
 
 func (x *ResultMasks) Reset() {
 	*x = ResultMasks{}
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2195,7 @@ func (x *ResultMasks) String() string {
 func (*ResultMasks) ProtoMessage() {}
 
 func (x *ResultMasks) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2208,7 @@ func (x *ResultMasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultMasks.ProtoReflect.Descriptor instead.
 func (*ResultMasks) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{20}
+	return file_asks_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResultMasks) GetClear() bool {
@@ -2166,7 +2244,7 @@ type ColumnMask struct {
 
 func (x *ColumnMask) Reset() {
 	*x = ColumnMask{}
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2256,7 @@ func (x *ColumnMask) String() string {
 func (*ColumnMask) ProtoMessage() {}
 
 func (x *ColumnMask) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2269,7 @@ func (x *ColumnMask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnMask.ProtoReflect.Descriptor instead.
 func (*ColumnMask) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{21}
+	return file_asks_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ColumnMask) GetName() string {
@@ -2237,7 +2315,7 @@ type CopyFormat struct {
 
 func (x *CopyFormat) Reset() {
 	*x = CopyFormat{}
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +2327,7 @@ func (x *CopyFormat) String() string {
 func (*CopyFormat) ProtoMessage() {}
 
 func (x *CopyFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +2340,7 @@ func (x *CopyFormat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyFormat.ProtoReflect.Descriptor instead.
 func (*CopyFormat) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{22}
+	return file_asks_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CopyFormat) GetFormat() string {
@@ -2322,7 +2400,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2334,7 +2412,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2425,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{23}
+	return file_asks_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Origin) GetTable() uint32 {
@@ -2390,7 +2468,7 @@ type CatalogueAsk struct {
 
 func (x *CatalogueAsk) Reset() {
 	*x = CatalogueAsk{}
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2402,7 +2480,7 @@ func (x *CatalogueAsk) String() string {
 func (*CatalogueAsk) ProtoMessage() {}
 
 func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2493,7 @@ func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAsk.ProtoReflect.Descriptor instead.
 func (*CatalogueAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{24}
+	return file_asks_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CatalogueAsk) GetTarget() string {
@@ -2450,7 +2528,7 @@ type CatalogueAnswer struct {
 
 func (x *CatalogueAnswer) Reset() {
 	*x = CatalogueAnswer{}
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2540,7 @@ func (x *CatalogueAnswer) String() string {
 func (*CatalogueAnswer) ProtoMessage() {}
 
 func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2553,7 @@ func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAnswer.ProtoReflect.Descriptor instead.
 func (*CatalogueAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{25}
+	return file_asks_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CatalogueAnswer) GetCatalogue() *Catalogue {
@@ -2511,7 +2589,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2601,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2614,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{26}
+	return file_asks_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Catalogue) GetRelations() []*Relation {
@@ -2579,7 +2657,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2669,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2682,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{27}
+	return file_asks_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Relation) GetOid() uint32 {
@@ -2689,7 +2767,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2779,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2792,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{28}
+	return file_asks_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Attribute) GetNumber() uint32 {
@@ -2770,7 +2848,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2860,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2873,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{29}
+	return file_asks_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Function) GetSchema() string {
@@ -2924,7 +3002,7 @@ type AccessAsk struct {
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[30]
+	mi := &file_asks_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +3014,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[30]
+	mi := &file_asks_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3027,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{30}
+	return file_asks_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -3004,7 +3082,7 @@ type AccessAnswer struct {
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[31]
+	mi := &file_asks_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3016,7 +3094,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[31]
+	mi := &file_asks_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3029,7 +3107,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{31}
+	return file_asks_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -3109,7 +3187,7 @@ type RoleConsidered struct {
 
 func (x *RoleConsidered) Reset() {
 	*x = RoleConsidered{}
-	mi := &file_asks_proto_msgTypes[32]
+	mi := &file_asks_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3121,7 +3199,7 @@ func (x *RoleConsidered) String() string {
 func (*RoleConsidered) ProtoMessage() {}
 
 func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[32]
+	mi := &file_asks_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3134,7 +3212,7 @@ func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleConsidered.ProtoReflect.Descriptor instead.
 func (*RoleConsidered) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{32}
+	return file_asks_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RoleConsidered) GetRole() string {
@@ -3184,7 +3262,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[33]
+	mi := &file_asks_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3196,7 +3274,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[33]
+	mi := &file_asks_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3209,7 +3287,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{33}
+	return file_asks_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -3242,7 +3320,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[34]
+	mi := &file_asks_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3254,7 +3332,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[34]
+	mi := &file_asks_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3267,7 +3345,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{34}
+	return file_asks_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -3399,7 +3477,7 @@ const file_asks_proto_rawDesc = "" +
 	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x16\n" +
 	"\x06agents\x18Z \x03(\tR\x06agents\x12/\n" +
-	"\x05hours\x18[ \x01(\v2\x19.sallyport.v1.OfficeHoursR\x05hours\"\xc0\a\n" +
+	"\x05hours\x18[ \x01(\v2\x19.sallyport.v1.OfficeHoursR\x05hours\"\xe1\a\n" +
 	"\vApprovalAsk\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -3429,12 +3507,15 @@ const file_asks_proto_rawDesc = "" +
 	"\x05login\x18I \x01(\tR\x05login\x12/\n" +
 	"\x05grant\x18Z \x01(\v2\x19.sallyport.v1.AccessGrantR\x05grant\x12\x16\n" +
 	"\x06reason\x18[ \x01(\tR\x06reason\x122\n" +
-	"\bestimate\x18\\ \x01(\v2\x16.sallyport.v1.EstimateR\bestimate\"r\n" +
+	"\bestimate\x18\\ \x01(\v2\x16.sallyport.v1.EstimateR\bestimate\x12\x1f\n" +
+	"\n" +
+	"estimating\x18\x96\x01 \x01(\x03R\n" +
+	"estimating\"r\n" +
 	"\x0eApprovalAnswer\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
 	"\aexpires\x18\x03 \x01(\x03R\aexpires\x12\x18\n" +
-	"\afailure\x18\x04 \x01(\tR\afailure\"\xb3\x04\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\xe5\x04\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -3449,8 +3530,15 @@ const file_asks_proto_rawDesc = "" +
 	" \x01(\bR\bcopiesIn\x12\x1a\n" +
 	"\bapproval\x18\v \x01(\fR\bapproval\x12*\n" +
 	"\x04plan\x18\f \x01(\v2\x16.sallyport.v1.MaskPlanR\x04plan\x12+\n" +
-	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\x12+\n" +
-	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"\xbd\x02\n" +
+	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\x120\n" +
+	"\aplanned\x18\x96\x01 \x01(\v2\x15.sallyport.v1.PlannedR\aplanned\x12+\n" +
+	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"W\n" +
+	"\aPlanned\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\x02 \x03(\rR\n" +
+	"parameters\x12\x18\n" +
+	"\afailure\x18\x03 \x01(\tR\afailure\"\xbd\x02\n" +
 	"\bMaskPlan\x12,\n" +
 	"\x05rules\x18\x01 \x03(\v2\x16.sallyport.v1.MaskRuleR\x05rules\x123\n" +
 	"\aresults\x18\x02 \x03(\v2\x19.sallyport.v1.ResultMasksR\aresults\x122\n" +
@@ -3606,7 +3694,7 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
 	(Messages)(0),             // 1: sallyport.v1.Messages
@@ -3629,45 +3717,46 @@ var file_asks_proto_goTypes = []any{
 	(*ApprovalAsk)(nil),       // 18: sallyport.v1.ApprovalAsk
 	(*ApprovalAnswer)(nil),    // 19: sallyport.v1.ApprovalAnswer
 	(*VerdictAnswer)(nil),     // 20: sallyport.v1.VerdictAnswer
-	(*MaskPlan)(nil),          // 21: sallyport.v1.MaskPlan
-	(*MaskRule)(nil),          // 22: sallyport.v1.MaskRule
-	(*MaskedBy)(nil),          // 23: sallyport.v1.MaskedBy
-	(*ResultMasks)(nil),       // 24: sallyport.v1.ResultMasks
-	(*ColumnMask)(nil),        // 25: sallyport.v1.ColumnMask
-	(*CopyFormat)(nil),        // 26: sallyport.v1.CopyFormat
-	(*Origin)(nil),            // 27: sallyport.v1.Origin
-	(*CatalogueAsk)(nil),      // 28: sallyport.v1.CatalogueAsk
-	(*CatalogueAnswer)(nil),   // 29: sallyport.v1.CatalogueAnswer
-	(*Catalogue)(nil),         // 30: sallyport.v1.Catalogue
-	(*Relation)(nil),          // 31: sallyport.v1.Relation
-	(*Attribute)(nil),         // 32: sallyport.v1.Attribute
-	(*Function)(nil),          // 33: sallyport.v1.Function
-	(*AccessAsk)(nil),         // 34: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),      // 35: sallyport.v1.AccessAnswer
-	(*RoleConsidered)(nil),    // 36: sallyport.v1.RoleConsidered
-	(*SessionAsk)(nil),        // 37: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 38: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 39: sallyport.v1.Principal
-	(*Run)(nil),               // 40: sallyport.v1.Run
-	(CommandKind)(0),          // 41: sallyport.v1.CommandKind
-	(*FileOperation)(nil),     // 42: sallyport.v1.FileOperation
-	(*Forward)(nil),           // 43: sallyport.v1.Forward
-	(*Value)(nil),             // 44: sallyport.v1.Value
-	(*SqlFacts)(nil),          // 45: sallyport.v1.SqlFacts
-	(*Reason)(nil),            // 46: sallyport.v1.Reason
-	(*ExecFacts)(nil),         // 47: sallyport.v1.ExecFacts
-	(Outcome)(0),              // 48: sallyport.v1.Outcome
+	(*Planned)(nil),           // 21: sallyport.v1.Planned
+	(*MaskPlan)(nil),          // 22: sallyport.v1.MaskPlan
+	(*MaskRule)(nil),          // 23: sallyport.v1.MaskRule
+	(*MaskedBy)(nil),          // 24: sallyport.v1.MaskedBy
+	(*ResultMasks)(nil),       // 25: sallyport.v1.ResultMasks
+	(*ColumnMask)(nil),        // 26: sallyport.v1.ColumnMask
+	(*CopyFormat)(nil),        // 27: sallyport.v1.CopyFormat
+	(*Origin)(nil),            // 28: sallyport.v1.Origin
+	(*CatalogueAsk)(nil),      // 29: sallyport.v1.CatalogueAsk
+	(*CatalogueAnswer)(nil),   // 30: sallyport.v1.CatalogueAnswer
+	(*Catalogue)(nil),         // 31: sallyport.v1.Catalogue
+	(*Relation)(nil),          // 32: sallyport.v1.Relation
+	(*Attribute)(nil),         // 33: sallyport.v1.Attribute
+	(*Function)(nil),          // 34: sallyport.v1.Function
+	(*AccessAsk)(nil),         // 35: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 36: sallyport.v1.AccessAnswer
+	(*RoleConsidered)(nil),    // 37: sallyport.v1.RoleConsidered
+	(*SessionAsk)(nil),        // 38: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 39: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 40: sallyport.v1.Principal
+	(*Run)(nil),               // 41: sallyport.v1.Run
+	(CommandKind)(0),          // 42: sallyport.v1.CommandKind
+	(*FileOperation)(nil),     // 43: sallyport.v1.FileOperation
+	(*Forward)(nil),           // 44: sallyport.v1.Forward
+	(*Value)(nil),             // 45: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 46: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 47: sallyport.v1.Reason
+	(*ExecFacts)(nil),         // 48: sallyport.v1.ExecFacts
+	(Outcome)(0),              // 49: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
 	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
 	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
-	39, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	40, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	41, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	40, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	41, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	42, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	42, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
-	43, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
+	43, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
+	44, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
 	2,  // 9: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
 	11, // 10: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
 	17, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
@@ -3678,49 +3767,50 @@ var file_asks_proto_depIdxs = []int32{
 	17, // 16: sallyport.v1.ApprovalStep.escalate:type_name -> sallyport.v1.ApprovalReviewers
 	16, // 17: sallyport.v1.Estimate.scans:type_name -> sallyport.v1.PlannedScan
 	13, // 18: sallyport.v1.ApprovalReviewers.hours:type_name -> sallyport.v1.OfficeHours
-	39, // 19: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
-	40, // 20: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
-	41, // 21: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
-	44, // 22: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
-	45, // 23: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	40, // 19: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	41, // 20: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	42, // 21: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	45, // 22: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	46, // 23: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
 	10, // 24: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
-	46, // 25: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	47, // 26: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
-	42, // 27: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
-	43, // 28: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
+	47, // 25: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	48, // 26: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
+	43, // 27: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
+	44, // 28: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
 	14, // 29: sallyport.v1.ApprovalAsk.grant:type_name -> sallyport.v1.AccessGrant
 	15, // 30: sallyport.v1.ApprovalAsk.estimate:type_name -> sallyport.v1.Estimate
-	48, // 31: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	46, // 32: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	45, // 33: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	49, // 31: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	47, // 32: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	46, // 33: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
 	0,  // 34: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
 	8,  // 35: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
 	9,  // 36: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	21, // 37: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	47, // 38: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
-	22, // 39: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	24, // 40: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 41: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	27, // 42: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	23, // 43: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	23, // 44: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	25, // 45: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	26, // 46: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	23, // 47: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	23, // 48: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	30, // 49: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	31, // 50: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	33, // 51: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	32, // 52: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	39, // 53: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	40, // 54: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	36, // 55: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
-	3,  // 56: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	22, // 37: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	21, // 38: sallyport.v1.VerdictAnswer.planned:type_name -> sallyport.v1.Planned
+	48, // 39: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	23, // 40: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	25, // 41: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 42: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	28, // 43: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	24, // 44: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	24, // 45: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	26, // 46: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	27, // 47: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	24, // 48: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	24, // 49: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	31, // 50: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	32, // 51: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	34, // 52: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	33, // 53: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	40, // 54: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	41, // 55: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	37, // 56: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
+	3,  // 57: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -3735,7 +3825,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

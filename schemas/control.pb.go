@@ -58,6 +58,7 @@ type Control struct {
 	//	*Control_GrantRevoked
 	//	*Control_GrantEnded
 	//	*Control_TokenSteppedUp
+	//	*Control_ApprovalEstimated
 	Kind          isControl_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -382,6 +383,15 @@ func (x *Control) GetTokenSteppedUp() *TokenSteppedUp {
 	return nil
 }
 
+func (x *Control) GetApprovalEstimated() *ApprovalEstimated {
+	if x != nil {
+		if x, ok := x.Kind.(*Control_ApprovalEstimated); ok {
+			return x.ApprovalEstimated
+		}
+	}
+	return nil
+}
+
 type isControl_Kind interface {
 	isControl_Kind()
 }
@@ -502,6 +512,10 @@ type Control_TokenSteppedUp struct {
 	TokenSteppedUp *TokenSteppedUp `protobuf:"bytes,130,opt,name=token_stepped_up,json=tokenSteppedUp,proto3,oneof"`
 }
 
+type Control_ApprovalEstimated struct {
+	ApprovalEstimated *ApprovalEstimated `protobuf:"bytes,150,opt,name=approval_estimated,json=approvalEstimated,proto3,oneof"`
+}
+
 func (*Control_ResourceApplied) isControl_Kind() {}
 
 func (*Control_ResourceDeleted) isControl_Kind() {}
@@ -559,6 +573,8 @@ func (*Control_GrantRevoked) isControl_Kind() {}
 func (*Control_GrantEnded) isControl_Kind() {}
 
 func (*Control_TokenSteppedUp) isControl_Kind() {}
+
+func (*Control_ApprovalEstimated) isControl_Kind() {}
 
 // ResourceApplied carries the whole resource.
 type ResourceApplied struct {
@@ -2621,6 +2637,59 @@ func (x *ApprovalUsed) GetCommand() uint64 {
 	return 0
 }
 
+// ApprovalEstimated is what the target's planner expects of a command that waits. It decides nothing.
+type ApprovalEstimated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *ApprovalRef           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Estimate      *Estimate              `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalEstimated) Reset() {
+	*x = ApprovalEstimated{}
+	mi := &file_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalEstimated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalEstimated) ProtoMessage() {}
+
+func (x *ApprovalEstimated) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalEstimated.ProtoReflect.Descriptor instead.
+func (*ApprovalEstimated) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ApprovalEstimated) GetRequest() *ApprovalRef {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ApprovalEstimated) GetEstimate() *Estimate {
+	if x != nil {
+		return x.Estimate
+	}
+	return nil
+}
+
 // GrantMade gives access for a time: an approved request for it was used.
 type GrantMade struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2636,7 +2705,7 @@ type GrantMade struct {
 
 func (x *GrantMade) Reset() {
 	*x = GrantMade{}
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2717,7 @@ func (x *GrantMade) String() string {
 func (*GrantMade) ProtoMessage() {}
 
 func (x *GrantMade) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[30]
+	mi := &file_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2730,7 @@ func (x *GrantMade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantMade.ProtoReflect.Descriptor instead.
 func (*GrantMade) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{30}
+	return file_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GrantMade) GetId() string {
@@ -2719,7 +2788,7 @@ type GrantRevoked struct {
 
 func (x *GrantRevoked) Reset() {
 	*x = GrantRevoked{}
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +2800,7 @@ func (x *GrantRevoked) String() string {
 func (*GrantRevoked) ProtoMessage() {}
 
 func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[31]
+	mi := &file_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +2813,7 @@ func (x *GrantRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantRevoked.ProtoReflect.Descriptor instead.
 func (*GrantRevoked) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{31}
+	return file_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GrantRevoked) GetId() string {
@@ -2787,7 +2856,7 @@ type GrantEnded struct {
 
 func (x *GrantEnded) Reset() {
 	*x = GrantEnded{}
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2799,7 +2868,7 @@ func (x *GrantEnded) String() string {
 func (*GrantEnded) ProtoMessage() {}
 
 func (x *GrantEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[32]
+	mi := &file_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2812,7 +2881,7 @@ func (x *GrantEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantEnded.ProtoReflect.Descriptor instead.
 func (*GrantEnded) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{32}
+	return file_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GrantEnded) GetId() string {
@@ -2849,7 +2918,7 @@ type DeliveryPosition struct {
 
 func (x *DeliveryPosition) Reset() {
 	*x = DeliveryPosition{}
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +2930,7 @@ func (x *DeliveryPosition) String() string {
 func (*DeliveryPosition) ProtoMessage() {}
 
 func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[33]
+	mi := &file_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +2943,7 @@ func (x *DeliveryPosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPosition.ProtoReflect.Descriptor instead.
 func (*DeliveryPosition) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{33}
+	return file_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeliveryPosition) GetNotifier() string {
@@ -2925,7 +2994,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2937,7 +3006,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[34]
+	mi := &file_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2950,7 +3019,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{34}
+	return file_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Delivery) GetNotifier() string {
@@ -3042,7 +3111,7 @@ type Projected struct {
 
 func (x *Projected) Reset() {
 	*x = Projected{}
-	mi := &file_control_proto_msgTypes[35]
+	mi := &file_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3123,7 @@ func (x *Projected) String() string {
 func (*Projected) ProtoMessage() {}
 
 func (x *Projected) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[35]
+	mi := &file_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3136,7 @@ func (x *Projected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Projected.ProtoReflect.Descriptor instead.
 func (*Projected) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{35}
+	return file_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Projected) GetSequence() uint64 {
@@ -3089,7 +3158,7 @@ var File_control_proto protoreflect.FileDescriptor
 const file_control_proto_rawDesc = "" +
 	"\n" +
 	"\rcontrol.proto\x12\fsallyport.v1\x1a\n" +
-	"asks.proto\x1a\rentries.proto\"\xc5\x0f\n" +
+	"asks.proto\x1a\rentries.proto\"\x98\x10\n" +
 	"\aControl\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x0e\n" +
@@ -3128,7 +3197,8 @@ const file_control_proto_rawDesc = "" +
 	"\rgrant_revoked\x18. \x01(\v2\x1a.sallyport.v1.GrantRevokedH\x00R\fgrantRevoked\x12;\n" +
 	"\vgrant_ended\x18/ \x01(\v2\x18.sallyport.v1.GrantEndedH\x00R\n" +
 	"grantEnded\x12I\n" +
-	"\x10token_stepped_up\x18\x82\x01 \x01(\v2\x1c.sallyport.v1.TokenSteppedUpH\x00R\x0etokenSteppedUpB\x06\n" +
+	"\x10token_stepped_up\x18\x82\x01 \x01(\v2\x1c.sallyport.v1.TokenSteppedUpH\x00R\x0etokenSteppedUp\x12Q\n" +
+	"\x12approval_estimated\x18\x96\x01 \x01(\v2\x1f.sallyport.v1.ApprovalEstimatedH\x00R\x11approvalEstimatedB\x06\n" +
 	"\x04kind\"U\n" +
 	"\x0fResourceApplied\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
@@ -3300,7 +3370,10 @@ const file_control_proto_rawDesc = "" +
 	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x04 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x05 \x01(\tR\asession\x12\x18\n" +
-	"\acommand\x18\x06 \x01(\x04R\acommand\"\xd0\x01\n" +
+	"\acommand\x18\x06 \x01(\x04R\acommand\"|\n" +
+	"\x11ApprovalEstimated\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.sallyport.v1.ApprovalRefR\arequest\x122\n" +
+	"\bestimate\x18\x02 \x01(\v2\x16.sallyport.v1.EstimateR\bestimate\"\xd0\x01\n" +
 	"\tGrantMade\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\tprincipal\x18\x02 \x01(\v2\x17.sallyport.v1.PrincipalR\tprincipal\x12#\n" +
@@ -3352,7 +3425,7 @@ func file_control_proto_rawDescGZIP() []byte {
 	return file_control_proto_rawDescData
 }
 
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_control_proto_goTypes = []any{
 	(*Control)(nil),           // 0: sallyport.v1.Control
 	(*ResourceApplied)(nil),   // 1: sallyport.v1.ResourceApplied
@@ -3384,18 +3457,20 @@ var file_control_proto_goTypes = []any{
 	(*ApprovalDecided)(nil),   // 27: sallyport.v1.ApprovalDecided
 	(*ApprovalWithdrawn)(nil), // 28: sallyport.v1.ApprovalWithdrawn
 	(*ApprovalUsed)(nil),      // 29: sallyport.v1.ApprovalUsed
-	(*GrantMade)(nil),         // 30: sallyport.v1.GrantMade
-	(*GrantRevoked)(nil),      // 31: sallyport.v1.GrantRevoked
-	(*GrantEnded)(nil),        // 32: sallyport.v1.GrantEnded
-	(*DeliveryPosition)(nil),  // 33: sallyport.v1.DeliveryPosition
-	(*Delivery)(nil),          // 34: sallyport.v1.Delivery
-	(*Projected)(nil),         // 35: sallyport.v1.Projected
-	nil,                       // 36: sallyport.v1.RunOpened.AttributesEntry
-	(*Principal)(nil),         // 37: sallyport.v1.Principal
-	(*Run)(nil),               // 38: sallyport.v1.Run
-	(*MaskCount)(nil),         // 39: sallyport.v1.MaskCount
-	(*ApprovalAsk)(nil),       // 40: sallyport.v1.ApprovalAsk
-	(*AccessGrant)(nil),       // 41: sallyport.v1.AccessGrant
+	(*ApprovalEstimated)(nil), // 30: sallyport.v1.ApprovalEstimated
+	(*GrantMade)(nil),         // 31: sallyport.v1.GrantMade
+	(*GrantRevoked)(nil),      // 32: sallyport.v1.GrantRevoked
+	(*GrantEnded)(nil),        // 33: sallyport.v1.GrantEnded
+	(*DeliveryPosition)(nil),  // 34: sallyport.v1.DeliveryPosition
+	(*Delivery)(nil),          // 35: sallyport.v1.Delivery
+	(*Projected)(nil),         // 36: sallyport.v1.Projected
+	nil,                       // 37: sallyport.v1.RunOpened.AttributesEntry
+	(*Principal)(nil),         // 38: sallyport.v1.Principal
+	(*Run)(nil),               // 39: sallyport.v1.Run
+	(*MaskCount)(nil),         // 40: sallyport.v1.MaskCount
+	(*ApprovalAsk)(nil),       // 41: sallyport.v1.ApprovalAsk
+	(*Estimate)(nil),          // 42: sallyport.v1.Estimate
+	(*AccessGrant)(nil),       // 43: sallyport.v1.AccessGrant
 }
 var file_control_proto_depIdxs = []int32{
 	1,  // 0: sallyport.v1.Control.resource_applied:type_name -> sallyport.v1.ResourceApplied
@@ -3423,41 +3498,44 @@ var file_control_proto_depIdxs = []int32{
 	19, // 22: sallyport.v1.Control.steered:type_name -> sallyport.v1.Steered
 	20, // 23: sallyport.v1.Control.annotated:type_name -> sallyport.v1.Annotated
 	21, // 24: sallyport.v1.Control.annotation_removed:type_name -> sallyport.v1.AnnotationRemoved
-	30, // 25: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
-	31, // 26: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
-	32, // 27: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
+	31, // 25: sallyport.v1.Control.grant_made:type_name -> sallyport.v1.GrantMade
+	32, // 26: sallyport.v1.Control.grant_revoked:type_name -> sallyport.v1.GrantRevoked
+	33, // 27: sallyport.v1.Control.grant_ended:type_name -> sallyport.v1.GrantEnded
 	5,  // 28: sallyport.v1.Control.token_stepped_up:type_name -> sallyport.v1.TokenSteppedUp
-	37, // 29: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
-	3,  // 30: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
-	38, // 31: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
-	37, // 32: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
-	38, // 33: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
-	37, // 34: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
-	37, // 35: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
-	38, // 36: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
-	36, // 37: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
-	37, // 38: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
-	39, // 39: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
-	23, // 40: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
-	40, // 41: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
-	25, // 42: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
-	23, // 43: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
-	37, // 44: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
-	38, // 45: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
-	23, // 46: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
-	23, // 47: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
-	23, // 48: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
-	37, // 49: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
-	38, // 50: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
-	41, // 51: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
-	37, // 52: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
-	37, // 53: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
-	0,  // 54: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	30, // 29: sallyport.v1.Control.approval_estimated:type_name -> sallyport.v1.ApprovalEstimated
+	38, // 30: sallyport.v1.TokenCreated.principal:type_name -> sallyport.v1.Principal
+	3,  // 31: sallyport.v1.TokenCreated.verifier:type_name -> sallyport.v1.ScramVerifier
+	39, // 32: sallyport.v1.TokenCreated.run:type_name -> sallyport.v1.Run
+	38, // 33: sallyport.v1.KeyAdded.principal:type_name -> sallyport.v1.Principal
+	39, // 34: sallyport.v1.KeyAdded.run:type_name -> sallyport.v1.Run
+	38, // 35: sallyport.v1.CertificateIssued.principal:type_name -> sallyport.v1.Principal
+	38, // 36: sallyport.v1.SignIn.principal:type_name -> sallyport.v1.Principal
+	39, // 37: sallyport.v1.RunOpened.run:type_name -> sallyport.v1.Run
+	37, // 38: sallyport.v1.RunOpened.attributes:type_name -> sallyport.v1.RunOpened.AttributesEntry
+	38, // 39: sallyport.v1.RunOpened.principal:type_name -> sallyport.v1.Principal
+	40, // 40: sallyport.v1.RunOpened.masked:type_name -> sallyport.v1.MaskCount
+	23, // 41: sallyport.v1.ApprovalRequested.request:type_name -> sallyport.v1.ApprovalRef
+	41, // 42: sallyport.v1.ApprovalRequested.ask:type_name -> sallyport.v1.ApprovalAsk
+	25, // 43: sallyport.v1.ApprovalRequested.zones:type_name -> sallyport.v1.ZoneOffset
+	23, // 44: sallyport.v1.ApprovalReviewed.request:type_name -> sallyport.v1.ApprovalRef
+	38, // 45: sallyport.v1.ApprovalReviewed.reviewer:type_name -> sallyport.v1.Principal
+	39, // 46: sallyport.v1.ApprovalReviewed.run:type_name -> sallyport.v1.Run
+	23, // 47: sallyport.v1.ApprovalDecided.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 48: sallyport.v1.ApprovalWithdrawn.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 49: sallyport.v1.ApprovalUsed.request:type_name -> sallyport.v1.ApprovalRef
+	23, // 50: sallyport.v1.ApprovalEstimated.request:type_name -> sallyport.v1.ApprovalRef
+	42, // 51: sallyport.v1.ApprovalEstimated.estimate:type_name -> sallyport.v1.Estimate
+	38, // 52: sallyport.v1.GrantMade.principal:type_name -> sallyport.v1.Principal
+	39, // 53: sallyport.v1.GrantMade.run:type_name -> sallyport.v1.Run
+	43, // 54: sallyport.v1.GrantMade.grant:type_name -> sallyport.v1.AccessGrant
+	38, // 55: sallyport.v1.GrantRevoked.principal:type_name -> sallyport.v1.Principal
+	38, // 56: sallyport.v1.GrantEnded.principal:type_name -> sallyport.v1.Principal
+	0,  // 57: sallyport.v1.Projected.fact:type_name -> sallyport.v1.Control
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -3497,6 +3575,7 @@ func file_control_proto_init() {
 		(*Control_GrantRevoked)(nil),
 		(*Control_GrantEnded)(nil),
 		(*Control_TokenSteppedUp)(nil),
+		(*Control_ApprovalEstimated)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3504,7 +3583,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

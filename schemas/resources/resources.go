@@ -103,6 +103,8 @@ type Postgres struct {
 	Database       string   `json:"database,omitempty" doc:"what the client gets when it names no other"`
 	Databases      []string `json:"databases,omitempty" doc:"others that a client may name; *: any"`
 	ChannelBinding string   `json:"channelBinding,omitempty" schema:"enum=disable|prefer|require" doc:"as libpq's channel_binding; prefer by default"`
+	// Estimate is another account than Credential, so that what asks the planner cannot write.
+	Estimate *Credential `json:"estimate,omitempty" doc:"account that may only read, under which the planner is asked how many rows a held statement would return or change; without it, nobody is asked"`
 }
 
 // Role is spec of a Role: who may do what where.

@@ -120,9 +120,24 @@ func (c *checker) target(t *Target) {
 	if t.Postgres != nil && t.Protocol != ProtocolPostgres {
 		c.fail("spec.postgres", "is for postgres targets only")
 	}
+	if p := t.Postgres; p != nil && p.Estimate != nil {
+		c.estimate(p.Estimate, t.Credential.Username)
+	}
 	c.ssh(t)
 	c.secret(t.Credential.Password, "spec.credential.password")
 	c.secret(t.Credential.Key, "spec.credential.key")
+}
+
+// estimate holds the account under which a planner is asked to being another one than the sessions'.
+func (c *checker) estimate(e *Credential, sessions string) {
+	const at = "spec.postgres.estimate"
+	if e.Username != "" && e.Username == sessions {
+		c.fail(at+".username", "must be another account than spec.credential.username, one that may only read")
+	}
+	if e.Key != nil || e.Certificate {
+		c.fail(at, "key and certificate are for ssh targets only")
+	}
+	c.secret(e.Password, at+".password")
 }
 
 func (c *checker) secret(p *SecretRef, path string) {
