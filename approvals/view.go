@@ -34,7 +34,8 @@ type Approval struct {
 	Text          string      `json:"text"`         // whole; secrets are markers
 	Parameters    []Parameter `json:"parameters"`
 	SQL           *SQL        `json:"sql"`
-	Digest        string      `json:"digest"` // keyed, of the exact payload
+	Estimate      *Estimate   `json:"estimate"` // null: none was asked for, or the asker may not see it
+	Digest        string      `json:"digest"`   // keyed, of the exact payload
 	Revision      string      `json:"revision"`
 	Policies      string      `json:"policies"` // digest of the policies that held it; the approval is for those
 	Reasons       []Reason    `json:"reasons"`
@@ -197,6 +198,7 @@ func (s *Service) view(ctx context.Context, state approval.State) (*Approval, er
 	for _, r := range state.Reviews {
 		v.Reviews = append(v.Reviews, *review(&r))
 	}
+	v.Estimate = s.estimate(ctx, state)
 	v.MayReview, v.WhyNot = s.mayReview(ctx, state, now)
 	v.MayBreakGlass = s.may(ctx, state, approval.BreakGlass, now) == nil
 	return v, nil

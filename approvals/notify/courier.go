@@ -77,10 +77,17 @@ func (c *courier) take(ctx context.Context, ms []journal.Message) error {
 		if last.What == approval.GlassBroken && what == string(approval.Used) {
 			what = last.What // it is what matters of the two
 		}
+		if told && what == Estimated {
+			what = last.What // with what it was waiting for
+		}
 		news[id] = Message{ID: fmt.Sprintf("%s.%d", id, m.Sequence), What: what, State: state, Link: c.s.c.Link(id), At: m.Time}
 	}
 	for _, id := range order {
-		if err := c.deliver(ctx, news[id]); err != nil {
+		m, err := c.expect(ctx, news[id])
+		if err != nil {
+			return err
+		}
+		if err := c.deliver(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -97,12 +104,16 @@ func (c *courier) fold(ctx context.Context, id string, f approval.Fact, subject 
 		}
 	}
 	after := before.Fold(f)
+	what := approval.Change(before, after)
+	if what == "" && after.Estimate != before.Estimate {
+		what = Estimated
+	}
 	if after.Settled() {
 		delete(c.states, id)
 	} else {
 		c.states[id] = after
 	}
-	return approval.Change(before, after), after, nil
+	return what, after, nil
 }
 
 var errEnough = errors.New("enough")

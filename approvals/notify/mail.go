@@ -69,7 +69,7 @@ func NewMail(c MailConfig) (*Mail, error) {
 // Tell implements Notifier. The reference is the Message-ID of the first mail, which others answer.
 func (m *Mail) Tell(ctx context.Context, msg Message, reference string) (string, error) {
 	switch msg.What {
-	case approval.Reviewed, string(approval.Used):
+	case approval.Reviewed, string(approval.Used), Estimated:
 		return reference, nil
 	}
 	id := "<" + msg.ID + "@" + m.host + ">"
@@ -259,3 +259,6 @@ func replied(what string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
+
+// Patient implements Patient.
+func (m *Mail) Patient() {}

@@ -28,7 +28,7 @@ func NewTeams(c TeamsConfig) *Teams { return &Teams{c: c, http: client()} }
 // Tell implements Notifier.
 func (t *Teams) Tell(ctx context.Context, m Message, reference string) (string, error) {
 	switch m.What {
-	case approval.Reviewed, string(approval.Used):
+	case approval.Reviewed, string(approval.Used), Estimated:
 		return reference, nil // no news for a channel
 	}
 	body, err := json.Marshal(t.message(m))
@@ -87,3 +87,6 @@ func (t *Teams) card(m Message) part {
 	return part{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
 		"msteams": part{"width": "Full"}, "body": body, "actions": actions}
 }
+
+// Patient implements Patient.
+func (t *Teams) Patient() {}

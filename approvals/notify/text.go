@@ -28,7 +28,7 @@ func title(m Message) string {
 		what = cleaned(a.GetText())
 	}
 	switch m.What {
-	case approval.Requested:
+	case approval.Requested, Estimated:
 		if m.State.Status == approval.Pending {
 			return who + " asks for " + what
 		}
@@ -89,6 +89,9 @@ func fields(s approval.State) []field {
 	}
 	if reads := a.GetSql().GetReads(); len(reads) > 0 {
 		out = append(out, field{"Reads", strings.Join(reads, ", ")})
+	}
+	if e := s.Estimate; e != nil {
+		out = append(out, field{"Estimate", approval.Expected(e.GetRows(), e.GetFailure())})
 	}
 	if s.Status == approval.Pending {
 		out = append(out, field{"Expires", moment(s.Expires)})

@@ -48,24 +48,30 @@ type webhookBody struct {
 }
 
 type webhookData struct {
-	ID        string   `json:"id"`
-	Status    string   `json:"status"`
-	Principal string   `json:"principal"`
-	Kind      string   `json:"principal_kind"`
-	Starter   string   `json:"starter,omitempty"`
-	Run       string   `json:"run,omitempty"`
-	Target    string   `json:"target"`
-	Protocol  string   `json:"protocol,omitempty"`
-	Session   string   `json:"session,omitempty"`
-	Command   uint64   `json:"command,omitempty"`
-	Text      string   `json:"text"`  // up to 8,000 characters; secrets are markers
-	Whole     bool     `json:"whole"` // text is all that a reviewer has to see
-	Reasons   []string `json:"reasons"`
-	Why       string   `json:"why,omitempty"`
-	Expires   string   `json:"expires"`
-	By        []string `json:"by"`
-	Reason    string   `json:"reason,omitempty"`
-	Link      string   `json:"link,omitempty"`
+	ID        string           `json:"id"`
+	Status    string           `json:"status"`
+	Principal string           `json:"principal"`
+	Kind      string           `json:"principal_kind"`
+	Starter   string           `json:"starter,omitempty"`
+	Run       string           `json:"run,omitempty"`
+	Target    string           `json:"target"`
+	Protocol  string           `json:"protocol,omitempty"`
+	Session   string           `json:"session,omitempty"`
+	Command   uint64           `json:"command,omitempty"`
+	Text      string           `json:"text"`  // up to 8,000 characters; secrets are markers
+	Whole     bool             `json:"whole"` // text is all that a reviewer has to see
+	Reasons   []string         `json:"reasons"`
+	Why       string           `json:"why,omitempty"`
+	Expires   string           `json:"expires"`
+	By        []string         `json:"by"`
+	Reason    string           `json:"reason,omitempty"`
+	Link      string           `json:"link,omitempty"`
+	Estimate  *webhookEstimate `json:"estimate,omitempty"` // what the target's planner expects
+}
+
+type webhookEstimate struct {
+	Rows    float64 `json:"rows"`              // that would be returned or changed
+	Failure string  `json:"failure,omitempty"` // there is no estimate, for this reason
 }
 
 const webhookText = 8000
@@ -103,6 +109,9 @@ func webhookOf(m Message) webhookBody {
 		Expires: moment(s.Expires), By: append([]string{}, s.By...), Reason: s.Reason, Link: m.Link}
 	if a.GetPrincipal().GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		d.Kind = "agent"
+	}
+	if e := s.Estimate; e != nil {
+		d.Estimate = &webhookEstimate{Rows: e.GetRows(), Failure: e.GetFailure()}
 	}
 	d.Text, d.Whole = statement(a, webhookText)
 	for _, r := range a.GetReasons() {

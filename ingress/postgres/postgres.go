@@ -63,6 +63,7 @@ type Limits struct {
 	CatalogueWait     time.Duration // for a command until the catalogue that it needs is read; 5 s
 	CatalogueRead     time.Duration // to read a catalogue; 1 min
 	MaskedRow         int           // bytes of a row, or of a value that is masked; 64 MiB. A larger one ends the session.
+	Estimates         int           // questions to planners at once; 8
 	HeldInput         int           // bytes that a client sends ahead while its command is held; 1 MiB. Past it, its leaving is not noticed.
 }
 
@@ -88,6 +89,7 @@ type Server struct {
 	open  atomic.Int64 // sessions
 
 	catalogues *catalogues
+	estimates  chan struct{} // one for each question to a planner
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -105,7 +107,7 @@ func New(c Config) (*Server, error) {
 	setDefaults(&c.Limits)
 	s := &Server{c: c, log: c.Logger, keys: newKeyring(), conns: make(map[*conn]struct{}),
 		admit: admission.New(c.Limits.Unauthenticated, c.Limits.PerAddress)}
-	s.catalogues = newCatalogues(s)
+	s.catalogues, s.estimates = newCatalogues(s), make(chan struct{}, c.Limits.Estimates)
 	if c.TLS != nil {
 		s.tls = c.TLS.Clone()
 		s.tls.NextProtos = []string{alpn}
@@ -133,7 +135,7 @@ func setDefaults(l *Limits) {
 		value int
 	}{
 		{&l.Unauthenticated, 512}, {&l.PerAddress, 64}, {&l.Sessions, 5000}, {&l.StartupPacket, 10_000},
-		{&l.ClientMessage, 1 << 30}, {&l.TargetMessage, 1 << 30}, {&l.Statements, 64 << 20}, {&l.Batch, 1 << 20}, {&l.HeldInput, 1 << 20}, {&l.MaskedRow, 64 << 20},
+		{&l.ClientMessage, 1 << 30}, {&l.TargetMessage, 1 << 30}, {&l.Statements, 64 << 20}, {&l.Batch, 1 << 20}, {&l.HeldInput, 1 << 20}, {&l.MaskedRow, 64 << 20}, {&l.Estimates, 8},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

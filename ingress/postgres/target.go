@@ -38,6 +38,7 @@ func (c *conn) run(ctx context.Context, s *startup, id *session.Identity) error 
 	if err != nil {
 		return err
 	}
+	sess.Estimator = c.srv.estimator(target.Metadata.Name, target.Target, database)
 	c.attach(sess)
 	return c.open(ctx, s, sess, d)
 }

@@ -44,6 +44,7 @@ type Config struct {
 
 	Held           int           // commands held at once; 2,000 by default
 	HeldPerSession int           // of those, by one session; 16 by default
+	EstimateTime   time.Duration // that a target's planner has to say what a held command would touch; 3 s by default
 	HoldNotice     time.Duration // how often a client is told that its command still waits; 30 s by default
 	// Regranted returns a channel that is closed when access for a time is given or revoked next. Nil:
 	// there is none, and nobody's access is looked at again.
@@ -119,6 +120,9 @@ func setDefaults(c *Config) {
 	}
 	if c.HeldPerSession <= 0 {
 		c.HeldPerSession = 16
+	}
+	if c.EstimateTime <= 0 {
+		c.EstimateTime = 3 * time.Second
 	}
 	if c.HoldNotice <= 0 {
 		c.HoldNotice = 30 * time.Second

@@ -43,8 +43,9 @@ func (s *Session) Hold(ctx context.Context, number uint64, c Command, d *Decisio
 	if !ok {
 		return d.refused(schemas.CodeForbidden, "it needs approval, and is too long for a reviewer to see whole", ""), nil
 	}
+	e := s.estimation(ask, c, d)
 	if s.Later {
-		return s.holdLater(ctx, c, d, ask)
+		return s.holdLater(ctx, c, d, ask, e)
 	}
 	leave, err := s.g.waiting.enter(ctx, s.ID, ask.Request)
 	if errors.Is(err, errCrowded) {
@@ -70,6 +71,7 @@ func (s *Session) Hold(ctx context.Context, number uint64, c Command, d *Decisio
 		h.withdraw("the session could not be recorded")
 		return nil, err
 	}
+	defer e.start(ctx)()
 	state, err := h.wait(ctx, tell)
 	if err != nil {
 		return nil, err

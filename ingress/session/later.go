@@ -10,7 +10,7 @@ import (
 
 // holdLater asks for consent without waiting for it: the request stays, and the command runs when
 // the client sends it again and finds it approved.
-func (s *Session) holdLater(ctx context.Context, c Command, d *Decision, ask *schemas.ApprovalAsk) (*Decision, error) {
+func (s *Session) holdLater(ctx context.Context, c Command, d *Decision, ask *schemas.ApprovalAsk, e *estimation) (*Decision, error) {
 	ask.Later = true
 	answer, err := s.askApproval(ctx, ask)
 	if err != nil {
@@ -19,6 +19,7 @@ func (s *Session) holdLater(ctx context.Context, c Command, d *Decision, ask *sc
 	if answer.Failure != "" {
 		return d.refused(schemas.CodeUnavailable, "it needs approval: "+answer.Failure, ""), nil
 	}
+	fresh := answer.Request == ask.Request
 	ask.Request = answer.Request
 	leave, err := s.g.waiting.join(ctx, s.ID, ask.Request)
 	if errors.Is(err, errCrowded) {
@@ -35,6 +36,9 @@ func (s *Session) holdLater(ctx context.Context, c Command, d *Decision, ask *sc
 	state, _, _ := s.g.waiting.look(ask.Request)
 	if state.Status != approval.None && state.Status != approval.Pending {
 		return h.conclude(ctx, state)
+	}
+	if fresh {
+		e.start(context.WithoutCancel(ctx)) // it ends in time by itself
 	}
 	where := answer.Link
 	if where == "" {

@@ -62,6 +62,8 @@ type Session struct {
 	// Catalogue is what the target's catalogue is known by; nil: it has none. It is set before the
 	// first Decide.
 	Catalogue Catalogue
+	// Estimator asks what held commands would touch; nil: nobody is asked. It is set before the first Hold.
+	Estimator Estimator
 
 	g        *Gateway
 	w        *journal.Writer

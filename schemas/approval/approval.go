@@ -69,6 +69,16 @@ type State struct {
 	Sequence  uint64    // of the last fact about it
 	Seen      time.Time // its timestamp
 	Zones     []*schemas.ZoneOffset
+	Estimate  *schemas.Estimate // what the target's planner expects; nil: nothing is known
+}
+
+// Estimating returns until when an estimate may come; zero: none is on its way.
+func (s State) Estimating() time.Time {
+	within := time.Duration(s.Ask.GetEstimating())
+	if within <= 0 || s.Estimate != nil || s.Status != Pending {
+		return time.Time{}
+	}
+	return s.Requested.Add(within)
 }
 
 // Settled reports whether no fact changes it any more.
@@ -92,6 +102,8 @@ func Ref(c *schemas.Control) *schemas.ApprovalRef {
 		return k.ApprovalWithdrawn.GetRequest()
 	case *schemas.Control_ApprovalUsed:
 		return k.ApprovalUsed.GetRequest()
+	case *schemas.Control_ApprovalEstimated:
+		return k.ApprovalEstimated.GetRequest()
 	}
 	return nil
 }
@@ -134,6 +146,10 @@ func (s State) folded(f Fact) State {
 		if s.Status == Approved && slices.Equal(k.ApprovalUsed.GetDigest(), s.Ask.GetDigest()) {
 			s.Status, s.Used, s.Use = Used, f.Time, k.ApprovalUsed.GetId()
 		}
+	case *schemas.Control_ApprovalEstimated:
+		if s.Ask != nil && s.Estimate == nil { // the first is what was decided on
+			s.Estimate = k.ApprovalEstimated.GetEstimate()
+		}
 	}
 	return s // ApprovalDecided only marks a moment, at which the request has expired or has not
 }
@@ -143,7 +159,7 @@ func (s State) requested(r *schemas.ApprovalRequested, at time.Time) State {
 		return s
 	}
 	s.Ask, s.Requested, s.Expires = r.GetAsk(), at, at.Add(time.Duration(r.GetLifetime()))
-	s.Status, s.Zones = Pending, r.GetZones()
+	s.Status, s.Zones, s.Estimate = Pending, r.GetZones(), r.GetAsk().GetEstimate()
 	return s.weigh("", at)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"sallyport/approvals"
 	"sallyport/cmd/internal/client"
+	"sallyport/schemas/approval"
 )
 
 // approvalCommands are the client's, and the service's under the same name.
@@ -139,6 +140,12 @@ func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
 		row("reads", strings.Join(v.SQL.Reads, ", "))
 		row("writes", strings.Join(v.SQL.Writes, ", "))
 	}
+	if e := v.Estimate; e != nil {
+		row("estimate", describeEstimate(e))
+		for _, scan := range e.Scans {
+			row("  "+scan.Node, scan.Relation+": "+approval.Expected(scan.Rows, ""))
+		}
+	}
 	for _, r := range v.Reviews {
 		row(r.Decision, strings.TrimSpace(r.By+" "+r.Reason))
 	}
@@ -173,6 +180,13 @@ func (a *app) printApproval(raw json.RawMessage, asJSON bool) error {
 		fmt.Fprintf(a.Out, "$%d = %s\n", i+1, value)
 	}
 	return nil
+}
+
+func describeEstimate(e *approvals.Estimate) string {
+	if e.Pending {
+		return "on its way"
+	}
+	return approval.Expected(e.Rows, e.Failure)
 }
 
 func need(r approvals.Rule) string {

@@ -75,6 +75,8 @@ type Limits struct {
 	CatalogueWait   time.Duration `yaml:"catalogue_wait" doc:"Time a command waits for a catalogue that is being read; after it what depends on it is masked or denied."`
 	Held            int           `yaml:"held" doc:"Commands that wait for approval at once, in one gateway."`
 	HeldPerSession  int           `yaml:"held_per_session" doc:"Of those, in one session."`
+	Estimate        time.Duration `yaml:"estimate" doc:"Time a target's planner has to say how many rows a held statement would touch. The hold does not wait for it."`
+	Estimates       int           `yaml:"estimates" doc:"Questions to planners at once, in one gateway."`
 	HoldNotice      time.Duration `yaml:"hold_notice" doc:"How often a client is told that its command still waits for approval."`
 	Approval        time.Duration `yaml:"approval" doc:"Time that a request for approval holds when its policies do not say."`
 	MaskedRow       int           `yaml:"masked_row" doc:"Bytes of a row that is masked; a session with a larger one ends. Rows that nothing masks have no limit but the protocol's."`
@@ -100,7 +102,7 @@ func Default() *Config {
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour, Prompt: maxPrompt,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
-			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
+			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Estimate: 3 * time.Second, Estimates: 8, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
 			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute,
 		},
 		Masks:   defaultMasks(),
@@ -184,7 +186,7 @@ func (c *Config) checkLimits() []error {
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
 		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,
 		"catalogue_poll": l.CataloguePoll, "catalogue_wait": l.CatalogueWait,
-		"hold_notice": l.HoldNotice, "approval": l.Approval, "grant_warning": l.GrantWarning, "step_up": l.StepUp,
+		"hold_notice": l.HoldNotice, "approval": l.Approval, "estimate": l.Estimate, "grant_warning": l.GrantWarning, "step_up": l.StepUp,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))
@@ -193,7 +195,7 @@ func (c *Config) checkLimits() []error {
 	for name, n := range map[string]int{
 		"unauthenticated": l.Unauthenticated, "unauthenticated_per_address": l.PerAddress,
 		"sessions": l.Sessions, "message": l.Message, "unacknowledged": l.Unacknowledged,
-		"prompt": l.Prompt, "held": l.Held, "held_per_session": l.HeldPerSession, "masked_row": l.MaskedRow,
+		"prompt": l.Prompt, "held": l.Held, "held_per_session": l.HeldPerSession, "estimates": l.Estimates, "masked_row": l.MaskedRow,
 	} {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("limits.%s: must be above zero", name))

@@ -44,7 +44,7 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 		Revision: func() schemas.Revision { return m.registry.Snapshot().Revision },
 		Logger:   m.logger, Now: time.Now,
 		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
-		Held: m.config.Limits.Held, HeldPerSession: m.config.Limits.HeldPerSession, HoldNotice: m.config.Limits.HoldNotice,
+		Held: m.config.Limits.Held, HeldPerSession: m.config.Limits.HeldPerSession, HoldNotice: m.config.Limits.HoldNotice, EstimateTime: m.config.Limits.Estimate,
 		Regranted: m.registry.Regranted, GrantWarning: m.config.Limits.GrantWarning,
 	})
 	if err != nil {
@@ -111,7 +111,7 @@ func (m *Main) postgres(gateway *session.Gateway, keys *keys) (func(context.Cont
 		Limits: postgres.Limits{
 			Authentication: limits.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated,
 			PerAddress: limits.PerAddress, Sessions: limits.Sessions, ClientMessage: limits.Message,
-			CataloguePoll: limits.CataloguePoll, CatalogueWait: limits.CatalogueWait, MaskedRow: limits.MaskedRow,
+			CataloguePoll: limits.CataloguePoll, CatalogueWait: limits.CatalogueWait, MaskedRow: limits.MaskedRow, Estimates: limits.Estimates,
 		},
 		Logger: m.logger,
 	})
