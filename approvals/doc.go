@@ -32,8 +32,9 @@
 //
 // The whole text and its parameters, who asks, on whose behalf and with which prompt (read from the
 // run's fact), what the enforcer made of it, and what became of the last requests that do the same to
-// the same. One decision may be said of several requests; each is judged on its own. How many rows a
-// statement would touch (EXPLAIN) is not estimated.
+// the same. One decision may be said of several requests; each is judged on its own. How many rows
+// a statement would touch is a fact of its own, of the gateway that asked the target's planner: it decides
+// nothing, nobody waits for it, and whoever asked for consent does not see it.
 //
 // # Access for a time
 //

@@ -137,6 +137,36 @@ func TestApprovalsServiceIsKilled(t *testing.T) {
 	}
 }
 
+// TestEstimate: what a held DELETE would touch is read with an account that may only read, and shown to
+// who decides.
+func TestEstimate(t *testing.T) {
+	t.Parallel()
+	target := newTarget(t)
+	direct(t, target, "orders", "INSERT INTO customers SELECT i, 'x' FROM generate_series(3, 5000) i; ANALYZE customers; "+
+		"CREATE ROLE estimates LOGIN PASSWORD 'planted-of-estimates'; GRANT SELECT ON customers TO estimates; ALTER ROLE estimates SET default_transaction_read_only = on")
+	g := newGateway(t, target, "")
+	bob := g.holding()
+	declared, _, _ := strings.Cut(strings.ReplaceAll(declared, "ADDRESS", target.Address()), "---")
+	declared = strings.Replace(declared, "  postgres: {", "  postgres: {estimate: {username: estimates, password: {file: estimates.secret}}, ", 1)
+	write(t, filepath.Join(g.dir, "estimates.secret"), "planted-of-estimates\n")
+	write(t, filepath.Join(g.dir, "more.yaml"), strings.ReplaceAll(declared, "estimates.secret", filepath.Join(g.dir, "estimates.secret")))
+	g.sallyport("apply", "-f", filepath.Join(g.dir, "more.yaml"))
+	sh := g.shell("alice@example.com", g.token("alice@example.com"))
+	sh.run("DELETE FROM customers WHERE id > 0 OR true;", "held for approval")
+	a := g.waiting(bob)
+	g.await("the estimate", func() bool {
+		out, err := g.as(bob, "approvals", "show", a.ID)
+		return err == nil && strings.Contains(out, "about 5,000 rows") && strings.Contains(out, "public.customers")
+	})
+	if out, err := g.as(bob, "approvals", "approve", a.ID); err != nil {
+		t.Fatalf("approve: %v %s", err, out)
+	}
+	sh.run("SELECT 'left: ' || count(*) FROM customers;", "left: 0")
+	if n := direct(t, target, "orders", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'estimates'"); n != "0" {
+		t.Errorf("%s connections of the estimates' account are left", n)
+	}
+}
+
 // TestGatewayIsKilledWhileItHolds: nothing runs, whoever approves it then.
 func TestGatewayIsKilledWhileItHolds(t *testing.T) {
 	t.Parallel()

@@ -173,7 +173,7 @@ func TestFold(t *testing.T) {
 		for range rapid.IntRange(1, 15).Draw(t, "facts") {
 			who := rapid.SampledFrom(names).Draw(t, "who")
 			c := rapid.SampledFrom([]*schemas.Control{
-				requested(a, lifetime), requested(a, lifetime), withdrawn(), marked(), used("digest"), used("digest"), used("other"),
+				requested(a, lifetime), requested(a, lifetime), withdrawn(), marked(), expects(3), used("digest"), used("digest"), used("other"),
 				review(person(who, groups[who]...), approval.Deny, "no"),
 				review(person(who, groups[who]...), approval.Approve, "yes"), review(person(who, groups[who]...), approval.Approve, "yes"),
 				review(person(who, groups[who]...), approval.Approve, "yes"),

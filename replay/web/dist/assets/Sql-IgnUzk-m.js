@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:replay/web/dist/assets/Sql-IgnUzk-m.js
 import"./index-DPzKebwI.js";import{$ as e,A as t,D as n,E as r,L as i,P as a,Q as o,T as s,U as c,W as l,X as u,m as d,o as f,p,tt as m,v as h,w as g,x as _,y as v}from"./index-client-BhmH0kmf.js";var y=new Set(`abort all alter analyze and any array as asc begin between both by call cascade case cast check close cluster
+========
+import"./index-BY3OFly9.js";import{$ as e,A as t,D as n,E as r,L as i,P as a,Q as o,T as s,U as c,W as l,X as u,m as d,o as f,p,tt as m,v as h,w as g,x as _,y as v}from"./index-client-BhmH0kmf.js";var y=new Set(`abort all alter analyze and any array as asc begin between both by call cascade case cast check close cluster
+>>>>>>>> a254945 (approvals, replay/web: show and tell how many rows a held statement would touch):replay/web/dist/assets/Sql-C5sIgipA.js
    collate column comment commit concurrently conflict constraint copy create cross cube current_date
    current_role current_time current_timestamp current_user cursor database deallocate declare default delete
    desc discard distinct do drop else end escape except execute exists explain extension extract false fetch

@@ -29,6 +29,7 @@ export interface Approval {
   text: string
   parameters?: Value[] | null
   sql: SqlFacts | null
+  estimate?: Estimate | null // null: none was asked for
   digest: string
   revision: string
   reasons?: { policy: string; message: string }[] | null
@@ -48,6 +49,15 @@ export interface Approval {
   reason: string
   may_review: boolean
   why_not: string
+}
+
+// What the target's planner expects of a held statement.
+export interface Estimate {
+  pending: boolean // on its way
+  failure: string // there is none, for this reason
+  rows: number
+  cost: number
+  scans?: { node: string; relation: string; rows: number }[] | null
 }
 
 export interface ApprovalReview {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { ApprovalRule } from '../api/types'
-import { asksFor } from './words'
+import type { ApprovalRule, Estimate } from '../api/types'
+import { asksFor, expected } from './words'
 
 const rule = (fields: Partial<ApprovalRule>): ApprovalRule => ({
   policy: 'p', message: '', reason_required: false, automatic: false, satisfied: false, ...fields,
@@ -23,3 +23,10 @@ test.each<[Partial<ApprovalRule>, string]>([
   ],
   [{ any: [{ groups: ['dba'], count: 1, hours: 'Mon-Fri 09:00-17:00' }] }, '1 person of dba (Mon-Fri 09:00-17:00)'],
 ])('what a rule asks for', (fields, want) => expect(asksFor(rule(fields))).toBe(want))
+
+test.each<[Partial<Estimate>, string]>([
+  [{ rows: 1 }, 'about 1 row'],
+  [{ rows: 1234567 }, 'about 1,234,567 rows'],
+  [{ pending: true }, 'being estimated…'],
+  [{ failure: 'a table is locked', rows: 0 }, 'no estimate: a table is locked'],
+])('what the planner expects', (fields, want) => expect(expected({ pending: false, failure: '', rows: 0, cost: 0, ...fields })).toBe(want))

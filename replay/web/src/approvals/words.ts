@@ -1,5 +1,5 @@
 // What a request is and needs, in words.
-import type { Approval, ApprovalRule, ApprovalStep, AskedAccess, Reviewers } from '../api/types'
+import type { Approval, ApprovalRule, ApprovalStep, AskedAccess, Estimate, Reviewers } from '../api/types'
 import { absolute, duration } from '../shell/format'
 
 export const statuses: [string, string][] = [
@@ -66,3 +66,9 @@ export const reasonNeeded = (a: Approval) => (a.need ?? []).some((rule) => rule.
 
 // kind is the first word for a command in a list.
 export const kind = (a: Approval) => (a.sql?.kinds ?? []).join(', ') || a.command_kind || a.protocol
+
+// rows is a planner's number.
+export const rows = (n: number) => `about ${n < 1e15 ? Math.round(n).toLocaleString('en') : n.toExponential(2)} ${n === 1 ? 'row' : 'rows'}`
+
+// expected is what the planner expects of a statement, or why it is not known.
+export const expected = (e: Estimate) => (e.pending ? 'being estimated…' : e.failure ? 'no estimate: ' + e.failure : rows(e.rows))
