@@ -1,37 +1,23 @@
 // One OpenID provider, in a real Chromium: signing in, its keys changing, its being out, and what it must not do.
-// Environment:
+// Environment, beside what browser.mjs takes:
 //
-//	SALLYPORT_URL       the server
 //	SALLYPORT_PROVIDER  JSON: {"title", "name"}: of the provider, with npm's oidc-provider's pages; {"code"}: the one
 //	                    that `sallyport login --device` shows
-//	SALLYPORT_SHOTS, SALLYPORT_CHROMIUM, SALLYPORT_TIMEOUT as for run.mjs
 //
 // The driver answers {"ask":"start"} (its text: alice's group), "stop", "rotate", and "session": a session that was
 // opened before goes on.
 import assert from 'node:assert/strict'
 import { launch } from './browser.mjs'
-import { ask, step, tell } from './driver.mjs'
+import { ask, step } from './driver.mjs'
 
 const env = process.env
 const given = JSON.parse(env.SALLYPORT_PROVIDER)
-const timeout = Number(env.SALLYPORT_TIMEOUT) || 15_000
-const { browser, faults, page: newPage, shot } = await launch({ url: env.SALLYPORT_URL, shots: env.SALLYPORT_SHOTS, timeout })
+const { page: newPage, perform } = await launch()
 const host = new URL(env.SALLYPORT_URL).host
 // The provider lives elsewhere, and its pages want a font from further away, which they do not get.
 const others = (fault) => !fault.startsWith('request to another host') && (fault.startsWith('exception') || fault.includes(host))
 
-try {
-  await run()
-  assert.deepEqual(faults.filter(others), [], 'the app must log no error')
-  tell({ done: true })
-} catch (err) {
-  for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, 'failed').catch(() => {})
-  tell({ failed: err.message, faults })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  process.stdin.destroy()
-}
+await perform(run, { name: 'provider', counts: others })
 
 async function fresh() {
   const page = await newPage({ expected: [/401|favicon/] })
