@@ -18,6 +18,7 @@ test=(
   "chromium chromium"
   "node nodejs"
   "npm npm"
+  "curl curl"
   "/usr/lib/python3/dist-packages/psycopg2/__init__.py python3-psycopg2"
   "/usr/lib/python3/dist-packages/aiosmtpd/__init__.py python3-aiosmtpd"
   "javac default-jdk-headless"

@@ -155,3 +155,16 @@ func TestCertifiedProviderOfMachines(t *testing.T) {
 	refused(login("robot"), "reach the provider")
 	l.works(g, "bot-robot", "eng")
 }
+
+// answer sends a request and decodes the JSON that comes back.
+func answer(t testing.TB, r *http.Request, into any) {
+	t.Helper()
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s: %v", r.URL, response.Status, err)
+	}
+}
