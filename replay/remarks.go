@@ -34,7 +34,7 @@ type Annotation struct {
 type View struct {
 	At  time.Time `json:"at"`
 	By  string    `json:"by"`
-	How string    `json:"how"` // replay, live, export, entries, reveal
+	How string    `json:"how"` // replay, live, export, entries, search, run, reveal
 
 	Reason  string `json:"reason,omitempty"`  // of a reveal
 	Command uint64 `json:"command,omitempty"` // that was revealed; 0: all of the session

@@ -16,7 +16,8 @@ const (
 	viewLive    = "live"
 	viewExport  = "export"
 	viewEntries = "entries"
-	viewRun     = "run" // what it did, beside other sessions of its run
+	viewSearch  = "search" // what search found in it
+	viewRun     = "run"    // what it did, beside other sessions of its run
 )
 
 // view records that the sender of a request reads a recording and, while the session is open, lets
@@ -69,6 +70,28 @@ func (s *Service) viewOnce(ctx context.Context, one Session, how string) error {
 		return err
 	}
 	s.viewed.add(key, s.Now())
+	return nil
+}
+
+// Found records that whoever ctx belongs to is about to read what search found in sessions, and has the
+// gateway tell the people at clients of those that are open, as any other reading of them does; of what is
+// closed, hits are not a reading. A session that is not listed yet is one that has just begun.
+func (s *Service) Found(ctx context.Context, sessions []schemas.SessionID) error {
+	for _, id := range sessions {
+		one, err := s.Sessions.Get(ctx, id)
+		if schemas.Shown(err).Code == schemas.CodeNotFound {
+			one, err = Session{ID: id, Open: true}, nil
+		}
+		if err != nil {
+			return err
+		}
+		if !one.Open {
+			continue
+		}
+		if err := s.viewOnce(ctx, one, viewSearch); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -51,6 +51,9 @@
 // its time, so the newest hits are found by going down from the last day that has any, and only a few
 // thousand are ever sorted. So what a query costs hardly grows with what it matches.
 //
+// Hits in an open session are a way of watching it: Config.Shown hears of the sessions before the hits are
+// given, so that the view is a fact and the person at the client is told where the target says so.
+//
 // # Words
 //
 // Text is cut into runs of letters and digits, in lower case; no stop words, no stemming.

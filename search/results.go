@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,8 +101,28 @@ func (s *Service) Search(ctx context.Context, q Query) (*Results, error) {
 		out.Histogram, err = v.histogram(found)
 		return err
 	})
+	if err == nil {
+		err = s.shown(ctx, out.Hits)
+	}
 	out.Took = s.c.Now().Sub(began)
 	return out, err
+}
+
+// shown tells, before hits are given, whose sessions are read.
+func (s *Service) shown(ctx context.Context, hits []Hit) error {
+	if s.c.Shown == nil || len(hits) == 0 {
+		return nil
+	}
+	var sessions []schemas.SessionID
+	for _, h := range hits {
+		if !slices.Contains(sessions, h.Session) {
+			sessions = append(sessions, h.Session)
+		}
+	}
+	if err := s.c.Shown(ctx, sessions); err != nil {
+		return fmt.Errorf("tell that sessions are read: %w", err)
+	}
+	return nil
 }
 
 // hits makes what is shown of a page.

@@ -43,8 +43,11 @@ type Config struct {
 	Dir        string
 	Log        Log
 	Authorizer Authorizer
-	Logger     *slog.Logger     // slog.Default by default
-	Now        func() time.Time // time.Now by default
+	// Shown is told in which sessions hits are, before they are given; an error keeps them back. nil: nobody
+	// is told.
+	Shown  func(ctx context.Context, sessions []schemas.SessionID) error
+	Logger *slog.Logger     // slog.Default by default
+	Now    func() time.Time // time.Now by default
 }
 
 // Service is the search projection of one replica. Its methods are safe for concurrent use.

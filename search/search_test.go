@@ -243,3 +243,36 @@ func TestPages(t *testing.T) {
 		t.Errorf("a wrong cursor: %v", err)
 	}
 }
+
+// TestShown: whose sessions hits are in is said before they are given, each once, and a failure keeps them back.
+func TestShown(t *testing.T) {
+	l := openLog(t, t.TempDir())
+	names := tale(t, l)
+	var told []schemas.SessionID
+	var failure error
+	s, err := search.Open(t.Context(), search.Config{
+		Dir: t.TempDir(), Log: l, Authorizer: everybody{}, Logger: quiet, Now: clock,
+		Shown: func(_ context.Context, ids []schemas.SessionID) error { told = append(told, ids...); return failure },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if _, err := s.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.Search(t.Context(), search.Query{Text: "who:alice customers"})
+	if err != nil || len(res.Hits) < 2 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if len(told) != 1 || names[told[0]] != names[res.Hits[0].Session] {
+		t.Errorf("told of %v", told)
+	}
+	if res, err := s.Search(t.Context(), search.Query{Text: "nothingofthissort"}); err != nil || len(res.Hits) > 0 || len(told) != 1 {
+		t.Errorf("told of %v by %v: %v", told, res, err)
+	}
+	failure = errors.New("the log is away")
+	if _, err := s.Search(t.Context(), search.Query{Text: "customers"}); !errors.Is(err, failure) {
+		t.Errorf("hits are given though nobody can be told: %v", err)
+	}
+}

@@ -26,6 +26,7 @@ type readSide struct {
 	search   *search.Service // nil: not in this process
 	replay   *replay.Service // nil: not in this process
 	indexes  *replay.Indexes
+	watched  *replay.Service // tells who is read, also where replay answers nothing
 	logger   *slog.Logger
 }
 
@@ -36,18 +37,21 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 		var err error
 		r.search, err = search.Open(ctx, search.Config{
 			Dir: filepath.Join(m.config.DataDir, "index"), Log: m.log, Authorizer: m.access, Logger: m.logger,
+			Shown: func(ctx context.Context, ids []schemas.SessionID) error { return r.watched.Found(ctx, ids) },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the search index: %w", err)
 		}
 		projections = append(projections, searchProjection{r.search})
 	}
-	if !m.services.Replay {
-		return r, nil
-	}
 	var err error
 	if r.sessions, err = replay.NewSessions(ctx, replay.SessionsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
+	}
+	who := func(ctx context.Context) string { return api.Who(ctx).Principal.Name }
+	if !m.services.Replay {
+		r.watched = replay.New(replay.Config{Log: m.log, Sessions: r.sessions, Authorizer: m.access, Who: who, Logger: m.logger})
+		return r, nil
 	}
 	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
@@ -66,9 +70,10 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	r.replay = replay.New(replay.Config{
 		Runs: r.runs, Reader: func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal },
 		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Revealer: revealer,
-		Who:         func(ctx context.Context) string { return api.Who(ctx).Principal.Name },
+		Who:         who,
 		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
 	})
+	r.watched = r.replay
 	return r, nil
 }
 
