@@ -8,6 +8,7 @@
 //	                    search is a query whose newest hit is the command denied; policy and message are optional
 //	SALLYPORT_KILL      "1": the person signed in may end sessions, and ends one
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
 
@@ -128,6 +129,28 @@ async function player(page) {
       const status = await page.evaluate(async (href) => (await fetch(href)).status, await page.locator(`a[href*="format=${format}"]`).getAttribute('href'))
       assert.equal(status, 200, `export as ${format}`)
     }
+    const [file] = await Promise.all([page.waitForEvent('download'), page.locator('a[href*="format=ndjson"]').click()])
+    const lines = (await readFile(await file.path(), 'utf8')).trimEnd().split('\n')
+    assert.equal(JSON.parse(lines.at(-1)).kind, 'closed')
+    await page.locator('[data-testid=export-progress][data-state=saved]').filter({ hasText: `${lines.length} entries` }).waitFor()
+    await shot(page, 'export')
+  })
+  await step('an export is encrypted to a key', async () => {
+    await page.fill('#export-key', 'age1wrong')
+    await page.getByText('That is no age recipient').waitFor()
+    await page.fill('#export-key', 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p')
+    const [file] = await Promise.all([page.waitForEvent('download'), page.locator('a[href*="format=html"]').click()])
+    assert.match(file.suggestedFilename(), /\.html\.age$/)
+    assert.match((await readFile(await file.path())).toString('latin1'), /^age-encryption\.org\/v1\n/)
+    await shot(page, 'export-encrypted')
+  })
+  await step('an export that is stopped saves nothing', async () => {
+    await page.route(/format=asciicast/, () => {}) // it takes as long as it is let
+    await page.locator('a[href*="format=asciicast"]').click()
+    await page.getByTestId('export-cancel').click()
+    await page.locator('[data-testid=export-progress][data-state=stopped]').waitFor()
+    await page.unroute(/format=asciicast/)
+    assert.deepEqual(await audit(page), [], 'the menu holds WCAG 2.2 AA')
     await page.keyboard.press('Escape')
   })
 }
@@ -183,7 +206,7 @@ async function kill(page) {
     const session = await opened(page)
     await page.getByTestId('kill').click()
     assert.ok(await page.getByTestId('kill-confirm').isDisabled(), 'no reason, no kill')
-    await page.locator('#kill-reason').fill('end-to-end test')
+    await page.locator('#kill-text').fill('end-to-end test')
     await shot(page, 'kill')
     await page.getByTestId('kill-confirm').click()
     await page.getByTestId('state').filter({ hasText: 'killed' }).waitFor()

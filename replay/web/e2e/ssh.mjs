@@ -40,13 +40,13 @@ async function run() {
   await step('the person at the client is told who watches', () => ask('printed', { want: 'is being watched by alice' }))
   await step('and what whoever watches says', async () => {
     await page.getByTestId('message').click()
-    await page.locator('#steer-text').fill('mind the dog')
-    await page.getByTestId('steer-confirm').click()
+    await page.locator('#message-text').fill('mind the dog')
+    await page.getByTestId('message-confirm').click()
     await ask('printed', { want: 'alice: mind the dog' })
   })
   await step('a paused shell takes nothing in until it is resumed', async () => {
     await page.getByTestId('pause').click()
-    await page.getByTestId('steer-confirm').click()
+    await page.getByTestId('pause-confirm').click()
     await page.getByTestId('paused').waitFor()
     await ask('send', { text: 'echo held-$((1+1))' })
     await page.getByTestId('resume').click()

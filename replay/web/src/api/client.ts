@@ -176,7 +176,8 @@ export async function askAccess(target: string, length: string, reason: string):
 
 export const revokeAccess = (id: string, reason: string) => request('POST', `/access/${encodeURIComponent(id)}/revoke`, { reason })
 
-export const exportLink = (id: string, format: string) => base + at(id) + '/export' + query({ format })
+export const exportPath = (id: string, format: string, encrypt: string) => at(id) + '/export' + query({ format, encrypt })
+export const exportLink = (id: string, format: string, encrypt: string) => base + exportPath(id, format, encrypt)
 
 export function playLink(id: string, from: number): string {
   const url = new URL(base + at(id) + '/play' + query({ from }), location.origin)
