@@ -10,22 +10,7 @@ import (
 func maskedTargets() string {
 	var b strings.Builder
 	for _, n := range []int{2, 20} {
-		fmt.Fprintf(&b, `---
-apiVersion: sallyport/v1
-kind: Target
-metadata: {name: masked-%[1]d}
-spec:
-  protocol: postgres
-  address: 127.0.0.1:PORT
-  credential: {username: USER, password: {env: BENCH_PASSWORD}}
-  tls: {mode: disable}
-  postgres: {database: postgres}
----
-apiVersion: sallyport/v1
-kind: Role
-metadata: {name: everybody-%[1]d}
-spec: {members: {users: [bench]}, targets: {names: [masked-%[1]d]}}
-`, n)
+		b.WriteString(target(fmt.Sprintf("masked-%d", n)))
 		for i := range n {
 			fmt.Fprintf(&b, `---
 apiVersion: sallyport/v1

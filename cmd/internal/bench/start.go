@@ -161,10 +161,12 @@ func (b *bench) launch(ctx context.Context, name string, args []string, port str
 	}
 }
 
-const resources = `---
+// target is the server under a name, and the role that lets the client in.
+func target(name string) string {
+	return strings.ReplaceAll(`---
 apiVersion: sallyport/v1
 kind: Target
-metadata: {name: bench}
+metadata: {name: NAME}
 spec:
   protocol: postgres
   address: 127.0.0.1:PORT
@@ -174,9 +176,12 @@ spec:
 ---
 apiVersion: sallyport/v1
 kind: Role
-metadata: {name: everybody}
-spec: {members: {users: [bench]}, targets: {names: [bench]}}
----
+metadata: {name: everybody-NAME}
+spec: {members: {users: [bench]}, targets: {names: [NAME]}}
+`, "NAME", name)
+}
+
+const policy = `---
 apiVersion: sallyport/v1
 kind: Policy
 metadata: {name: no-destructive-sql}
@@ -199,7 +204,7 @@ func (b *bench) startSallyport(ctx context.Context) error {
 		protocol := "ssh"
 		if s.other == pgbouncer {
 			protocol = "postgres"
-			declared = strings.NewReplacer("PORT", s.paths[0].port, "USER", s.paths[0].user).Replace(resources + maskedTargets())
+			declared = strings.NewReplacer("PORT", s.paths[0].port, "USER", s.paths[0].user).Replace(target("bench") + policy + maskedTargets())
 			if err := os.Setenv("BENCH_PASSWORD", s.paths[0].password); err != nil {
 				return err
 			}
