@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"sallyport/schemas"
 )
 
-// listRuns answers GET /runs: the runs that the reader may see, newest first.
+// mostPrompts bounds the prompts that one request reads to find text in; the next page goes on.
+const mostPrompts = 500
+
+// listRuns answers GET /runs: the runs that the reader may see, newest first; with ?agent= of one agent, with ?prompt= those
+// in whose prompt, where the reader may read it, that text stands.
 func (s *Service) listRuns(w http.ResponseWriter, r *http.Request) error {
 	if err := s.waitRuns(r.Context()); err != nil {
 		return err
@@ -29,13 +34,15 @@ func (s *Service) listRuns(w http.ResponseWriter, r *http.Request) error {
 		Runs []*RunSummary `json:"runs"`
 		Next string        `json:"next"`
 	}{Runs: []*RunSummary{}}
-	agent := r.URL.Query().Get("agent")
+	agent, text := r.URL.Query().Get("agent"), unspaced(r.URL.Query().Get("prompt"))
+	read := 0
 	for {
 		some := s.Runs.before(cursor, 256)
 		if len(some) == 0 {
 			return reply(w, answer)
 		}
 		for _, one := range some {
+			before := cursor // from where on a page has this one, too
 			cursor = one.sequence
 			if agent != "" && agent != one.Agent {
 				continue
@@ -44,8 +51,22 @@ func (s *Service) listRuns(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return err
 			}
-			if sum == nil {
+			if sum == nil || text != "" && !sum.whole {
 				continue
+			}
+			if text != "" {
+				if read == mostPrompts {
+					answer.Next = strconv.FormatUint(before, 10)
+					return reply(w, answer)
+				}
+				read++
+				prompt, err := s.Runs.Prompt(r.Context(), one)
+				if err != nil {
+					return err
+				}
+				if !strings.Contains(unspaced(prompt), text) {
+					continue
+				}
 			}
 			if answer.Runs = append(answer.Runs, sum); len(answer.Runs) == int(limit) {
 				answer.Next = strconv.FormatUint(cursor, 10)
@@ -54,6 +75,9 @@ func (s *Service) listRuns(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 }
+
+// unspaced is a text without regard to case and to how it is spaced.
+func unspaced(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), " ")) }
 
 // getRun answers GET /runs/{id}: the prompt and what came of it.
 func (s *Service) getRun(w http.ResponseWriter, r *http.Request) error {

@@ -164,6 +164,13 @@ func TestRun(t *testing.T) {
 		t.Errorf("runs list says:\n%s", out)
 	}
 
+	// It is found by its prompt, however that is spaced and written, and not by what masks took out of it.
+	for text, found := range map[string]bool{"THE CUSTOMER who paid": true, "tell  support": true, "tell nobody": false, plantedCard: false} {
+		if out := g.sallyport("runs", "list", "--prompt", text, "--json"); strings.Contains(out, made.Run) != found {
+			t.Errorf("looking for %q in prompts finds %s", text, out)
+		}
+	}
+
 	// What a run's token opens is below it.
 	below, err := g.over(made.Token, "runs", "open", file, "--json")
 	var child api.RunMade
@@ -228,6 +235,9 @@ func TestRun(t *testing.T) {
 	for who, token := range map[string]string{"who replays the first target": alice, "who replays the second": reader} {
 		if status, c := see(token); status != http.StatusOK || c.Prompt != nil || c.Title != "" || len(c.Sessions) != 1 {
 			t.Errorf("%s sees %d %+v, want one session and no prompt", who, status, c)
+		}
+		if _, body := g.get(token, "/runs?prompt=support"); strings.Contains(body, made.Run) {
+			t.Errorf("%s finds a run by a prompt that is withheld: %s", who, body)
 		}
 	}
 

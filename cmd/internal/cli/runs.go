@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/client"
 	"sallyport/replay"
 )
 
@@ -71,6 +73,7 @@ An agent does it with --url and its own token; an administrator names the agent.
 func (a *app) runsList() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List runs, newest first", Args: exactly(0)}
 	agent := list.Flags().String("agent", "", "only of this `AGENT`")
+	prompt := list.Flags().String("prompt", "", "only those in whose prompt this `TEXT` stands, where you may read it")
 	limit := list.Flags().Int("limit", 50, "how many")
 	asJSON := list.Flags().Bool("json", false, "print one object a line")
 	list.RunE = func(c *cobra.Command, _ []string) error {
@@ -78,19 +81,17 @@ func (a *app) runsList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var answer struct {
-			Runs []json.RawMessage `json:"runs"`
-		}
-		q := url.Values{"limit": {strconv.Itoa(*limit)}, "agent": {*agent}}
-		if err := server.Do(c.Context(), "GET", "/runs", q, nil, &answer); err != nil {
+		q := url.Values{"limit": {strconv.Itoa(*limit)}, "agent": {*agent}, "prompt": {*prompt}}
+		found, err := listedRuns(c.Context(), server, q, *limit)
+		if err != nil {
 			return err
 		}
 		if *asJSON {
-			return printLines(a.Out, answer.Runs)
+			return printLines(a.Out, found)
 		}
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RUN\tAGENT\tOPENED\tSESSIONS\tCOMMANDS\tDENIED\tHELD\tPROMPT")
-		for _, raw := range answer.Runs {
+		for _, raw := range found {
 			var r replay.RunSummary
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return fmt.Errorf("read the server's answer: %w", err)
@@ -101,6 +102,23 @@ func (a *app) runsList() *cobra.Command {
 		return w.Flush()
 	}
 	return list
+}
+
+// listedRuns reads pages until there are as many runs as wanted: a page that looks for a text may hold few.
+func listedRuns(ctx context.Context, server *client.Client, q url.Values, limit int) (found []json.RawMessage, err error) {
+	for {
+		var page struct {
+			Runs []json.RawMessage `json:"runs"`
+			Next string            `json:"next"`
+		}
+		if err := server.Do(ctx, "GET", "/runs", q, nil, &page); err != nil {
+			return nil, err
+		}
+		if found = append(found, page.Runs...); page.Next == "" || len(found) >= limit {
+			return found[:min(len(found), limit)], nil
+		}
+		q.Set("cursor", page.Next)
+	}
 }
 
 func (a *app) runsShow() *cobra.Command {

@@ -99,7 +99,7 @@ func identityOperations() map[string]operation {
 		"POST /api/v1/ssh/certificate": {summary: "Have the gateway sign a short-lived SSH certificate for your own public key.", body: api.CertificateRequest{}, answer: api.Certificate{}},
 
 		"GET /api/v1/runs": {summary: "Runs of agents that you may see, the newest first.", answer: runs{},
-			query: []string{"agent", "limit: at most 500, 50 by default", "cursor: next of the page before"}},
+			query: []string{"agent", "prompt: text that stands in the prompt, where you may read it", "limit: at most 500, 50 by default", "cursor: next of the page before"}},
 		"POST /api/v1/runs":     {summary: "Open a run with the prompt that an agent was given, and get a token bound to it.", body: api.NewRun{}, answer: api.RunMade{}},
 		"GET /api/v1/runs/{id}": {summary: "One run: its prompt, sessions, commands, verdicts, approvals and results.", answer: replay.RunChain{}},
 
