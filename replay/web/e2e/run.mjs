@@ -11,6 +11,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
+import { vitals } from './vitals.mjs'
 
 const env = process.env
 for (const name of ['SALLYPORT_URL', 'SALLYPORT_CODE', 'SALLYPORT_EXPECT']) {
@@ -32,6 +33,7 @@ async function run() {
   await player(page)
   await live(page)
   if (env.SALLYPORT_KILL === '1') await kill(page)
+  await costs(await page.context().cookies(), new URL(page.url()).pathname)
   await looks(await page.context().cookies())
   await signOut(page)
 }
@@ -212,6 +214,28 @@ async function kill(page) {
     await page.getByTestId('state').filter({ hasText: 'killed' }).waitFor()
     await ask('gone', { session })
   })
+}
+
+// costs loads pages with nothing in the cache. How long it takes depends on the machine and is told; what
+// moves, and how much is loaded, is held.
+async function costs(cookies, session) {
+  for (const width of [1280, 360]) {
+    await step(`what loading costs at ${width} pixels`, async () => {
+      for (const [name, path, ready] of [
+        ['list', '/', '[data-testid=sessions]'],
+        ['search', '/search?q=' + encodeURIComponent(expect.search), '[data-testid=hits]'],
+        ['session', session, '[data-testid=step]'],
+        ['approvals', '/approvals', 'main h1'],
+      ]) {
+        const page = await newPage({ width, cookies })
+        const v = await vitals(page, path, ready)
+        tell({ step: `${name}: ${Math.round(v.bytes / 1024)} KiB, layout shift ${v.cls.toFixed(3)}, blocked ${Math.round(v.tbt)} ms, largest paint after`, ms: Math.round(v.lcp) })
+        assert.ok(v.cls < 0.1, `${name} moves while it loads: ${v.cls}`)
+        assert.ok(v.bytes < 150 * 1024, `${name} loads ${v.bytes} bytes`)
+        await page.context().close()
+      }
+    })
+  }
 }
 
 // looks takes every page in both themes and both widths, and has axe look as well.
