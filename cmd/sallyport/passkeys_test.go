@@ -150,7 +150,7 @@ func TestStepUp(t *testing.T) {
 	status, body = approve(thief)
 	d.want("approved in another session of the same person", status, body, 403, `"code":"step_up"`)
 	status, body = approve(bob)
-	d.want("approved", status, body, 200, `"status":"approved"`)
+	d.want("approved", status, body, 200, `"by":["bob"]`) // and, by now, maybe used
 	sh.run("", "DELETE 2")
 	d.sallyport("verify")
 }
@@ -300,4 +300,25 @@ func TestAdministratorsStepUp(t *testing.T) {
 			t.Errorf("%s, proved: %d %s", name, status, body)
 		}
 	}
+}
+
+// TestPasskeysInBrowser enrols a passkey in a real Chromium, confirms an approval with it and signs in.
+func TestPasskeysInBrowser(t *testing.T) {
+	t.Parallel()
+	d := newPasskeyDesk(t, "")
+	bobToken := d.holding()
+	file := filepath.Join(d.dir, "stepup.yaml")
+	write(t, file, strings.Replace(holds, "expires: 10m}", "expires: 10m, stepUp: true}", 1))
+	d.sallyport("apply", "-f", file)
+	if out, err := d.addUser("bob", deskPassword, "--group", "dba"); err != nil {
+		t.Fatalf("user add: %v: %s", err, out)
+	}
+	sh := d.shell("alice@example.com", d.token("alice@example.com"))
+	sh.run("DELETE FROM customers;", "held for approval")
+	given, err := json.Marshal(map[string]string{"user": "bob", "password": deskPassword, "request": d.waiting(bobToken).ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&browser{t: t, g: d.gateway}).play("passkeys.mjs", "SALLYPORT_URL="+d.origin, "SALLYPORT_PASSKEYS="+string(given), "SALLYPORT_TIMEOUT=60000")
+	sh.run("", "DELETE 2")
 }

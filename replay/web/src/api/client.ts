@@ -60,8 +60,13 @@ export async function request(method: string, path: string, body?: object | stri
   } catch {
     doc = { title: `The server answered ${response.status} ${response.statusText}`.trim() + '.' }
   }
+  if (doc.code === 'step_up' && prover && (await prover())) return request(method, path, body, signal)
   throw new Problem(doc, response.status)
 }
+
+// What asks the person for a passkey when something needs one, and says whether they proved it.
+let prover: (() => Promise<boolean>) | null = null
+export const proveWith = (f: () => Promise<boolean>) => (prover = f)
 
 // prolong asks for the session to go on, once among all tabs, and says whether it is worth trying
 // again. Where there is nothing to prolong with, the server says so at once.

@@ -11,6 +11,7 @@ export interface Provider {
 export interface Entrances {
   providers: Provider[]
   passwords: boolean
+  passkeys: string // origin where they sign in; empty: nowhere
 }
 
 // Terminal is somebody's sallyport login that waits.

@@ -5,6 +5,10 @@ export interface Me {
   kind: 'user' | 'agent'
   groups?: string[] | null
   admin?: boolean
+  passkeys?: number // how many they have
+  passkeys_at?: string // origin where passkeys work
+  passkeys_off?: string // why they work nowhere
+  proven_until?: string // until when this session counts as proved
 }
 
 export interface Approval {

@@ -14,6 +14,7 @@ export const places: Place[] = [
   { name: 'Search', href: '/search', pages: ['search'] },
   { name: 'Approvals', href: '/approvals', pages: ['approvals'] },
   { name: 'Access', href: '/access', pages: ['access'] },
+  { name: 'Passkeys', href: '/passkeys', pages: ['passkeys'] },
   { name: 'Rules', href: '/resources/target', pages: ['resources'], admin: true },
   { name: 'Audit', href: '/audit', pages: ['audit'], admin: true },
   { name: 'Health', href: '/health', pages: ['health'], admin: true },

@@ -22,6 +22,8 @@ test.each([
   ['/resources/nothing', { page: 'unknown' }],
   ['/audit', { page: 'audit' }],
   ['/health', { page: 'health' }],
+  ['/passkeys', { page: 'passkeys' }],
+  ['/passkeys/x', { page: 'unknown' }],
 ])('route of %s', (path, want) => expect(routeOf(path)).toEqual(want))
 
 test.each([

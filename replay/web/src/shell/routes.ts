@@ -8,6 +8,7 @@ export type Route =
   | { page: 'access' }
   | { page: 'audit' }
   | { page: 'health' }
+  | { page: 'passkeys' }
   | { page: 'signin' }
   | { page: 'terminal'; device: boolean }
   | { page: 'unknown' }
@@ -23,6 +24,7 @@ export function routeOf(pathname: string): Route {
   if (pathname === '/access') return { page: 'access' }
   if (pathname === '/audit') return { page: 'audit' }
   if (pathname === '/health') return { page: 'health' }
+  if (pathname === '/passkeys') return { page: 'passkeys' }
   const [, place, name, ...more] = pathname.split('/')
   if (place === 'resources' && name && kinds.includes(name) && more.length < 2 && more[0] !== '') {
     return { page: 'resources', kind: name, name: decode(more[0] ?? '') }
