@@ -68,7 +68,7 @@ func (s *Session) Hold(ctx context.Context, number uint64, c Command, d *Decisio
 		return d.refused(schemas.CodeUnavailable, "it needs approval: "+answer.Failure, ""), nil
 	}
 	if err := h.begin(ctx, answer); err != nil {
-		h.withdraw("the session could not be recorded")
+		_, _ = h.conclude(ctx, h.withdraw("the session ended, or could not be recorded")) // err says why
 		return nil, err
 	}
 	defer e.start(ctx)()
