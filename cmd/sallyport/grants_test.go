@@ -27,6 +27,35 @@ spec:
   can: [connect, review]
 `
 
+// TestAccessIsAwaited: who asks may wait for what is decided, and is told by the status, too.
+func TestAccessIsAwaited(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, newTarget(t), "")
+	file := filepath.Join(g.dir, "request.yaml")
+	write(t, file, onRequest)
+	g.sallyport("apply", "-f", file)
+	bob := g.sallyport("token", "create", "--user", "bob@example.com", "--group", "dba")
+	sue := g.sallyport("token", "create", "--user", "sue@example.com", "--group", "support")
+	for decision, want := range map[string]string{"approve": " is used by bob@example.com", "deny": "there is no access: the request is denied"} {
+		type said struct {
+			out string
+			err error
+		}
+		done := make(chan said, 1)
+		go func() {
+			out, err := g.as(sue, "access", "request", "orders", "--for", "2h", "--reason", "ticket 7", "--wait")
+			done <- said{out, err}
+		}()
+		a := g.waiting(bob)
+		if out, err := g.as(bob, "approvals", decision, a.ID, "--reason", "seen"); err != nil {
+			t.Fatalf("%s: %v %s", decision, err, out)
+		}
+		if got := <-done; (got.err == nil) != (decision == "approve") || !strings.Contains(got.out, want) || !strings.Contains(got.out, a.ID+" is pending") {
+			t.Errorf("%s: %v %s", decision, got.err, got.out)
+		}
+	}
+}
+
 // TestAccessForATime asks for access, uses it, is told of its end, and loses it when it is over and
 // when it is revoked.
 func TestAccessForATime(t *testing.T) {

@@ -29,6 +29,7 @@ func (a *app) requestAccess() *cobra.Command {
 	from := command.Flags().String("from", "", "`MOMENT` of its beginning")
 	until := command.Flags().String("until", "", "`MOMENT` of its end")
 	reason := command.Flags().String("reason", "", "`WHY`, for whoever decides and for the record")
+	wait := command.Flags().Bool("wait", false, "wait until it is decided; status 1 if there is no access then. Ctrl-C leaves the request")
 	command.RunE = func(c *cobra.Command, args []string) error {
 		in := approvals.NewAccess{Target: args[0], For: *length, Reason: *reason}
 		var err error
@@ -46,15 +47,15 @@ func (a *app) requestAccess() *cobra.Command {
 		if err := server.Do(c.Context(), "POST", "/access", nil, in, &raw); err != nil {
 			return err
 		}
-		if *asJSON {
-			return printLines(a.Out, []json.RawMessage{raw})
+		if !*wait || !*asJSON {
+			if err := a.printAccess(raw, *asJSON); err != nil {
+				return err
+			}
 		}
-		var v approvals.Approval
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("read the server's answer: %w", err)
+		if *wait {
+			return a.awaitAccess(c.Context(), server, raw, *asJSON)
 		}
-		_, err = fmt.Fprintf(a.Out, "%s is %s: %s\n", v.ID, v.Status, printable(v.Text))
-		return err
+		return nil
 	}
 	return command
 }
