@@ -84,8 +84,12 @@
 // PostgreSQL's that quote no values (mask_templates.go); names in them must stand in the command. Of the
 // others SQLSTATE and severity are left. The templates are in English: with another lc_messages all are hidden.
 //
-// The recording has the masked form. What somebody excepted saw is sealed beside it. Where no mask
-// applies to a result, its rows take the way they take without masks.
+// The recording has the masked form. What somebody excepted saw is sealed beside it: values, and texts of errors,
+// notices and notifications. What is sealed names every mask that covers it, for whoever is to be shown it later must be excepted
+// from all of them. Where no mask applies to a result, its rows take the way they take without masks.
+//
+// A notification is masked as the verdict on the session's last command says: to a session that runs nothing, a
+// mask applied since does not apply yet.
 //
 // # Limits of what is followed
 //
