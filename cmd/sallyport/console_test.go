@@ -1,7 +1,15 @@
 package main_test
 
 import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,11 +30,57 @@ spec:
   request: {approval: {any: [{groups: [dba]}]}}
 `
 
+// teamsLike takes the cards that a workflow of Teams is sent, and remembers them.
+type teamsLike struct {
+	file  string // with its address
+	mu    sync.Mutex
+	cards []string
+}
+
+func newTeamsLike(t *testing.T) *teamsLike {
+	t.Helper()
+	c := &teamsLike{file: filepath.Join(t.TempDir(), "url")}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		c.mu.Lock()
+		c.cards = append(c.cards, string(body))
+		c.mu.Unlock()
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(s.Close)
+	write(t, c.file, s.URL)
+	return c
+}
+
+var signedLink = regexp.MustCompile(`http[^"]*/decide\?t=([^".]+)\.[^"]*`)
+
+// link returns the signed link of a card about text that is for that decision; empty, while there is none.
+func (c *teamsLike) link(text, decision string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, card := range c.cards {
+		if !strings.Contains(card, text) {
+			continue
+		}
+		for _, found := range signedLink.FindAllStringSubmatch(card, -1) {
+			if claim, err := base64.RawURLEncoding.DecodeString(found[1]); err == nil && strings.Contains(string(claim), " "+decision+" ") {
+				return found[0]
+			}
+		}
+	}
+	return ""
+}
+
 // TestBrowserConsole drives a real Chromium through what a reviewer and an administrator do: decide
 // what waits, with psql waiting at the other end.
 func TestBrowserConsole(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, newTarget(t), "")
+	channel := newTeamsLike(t)
+	g := newGateway(t, newTarget(t), fmt.Sprintf("approvals: {notify: [{name: channel, teams: {url: {file: %s}}}]}\n", channel.file))
 	g.holding()
 	file := filepath.Join(g.dir, "admins.yaml")
 	write(t, file, admins)
@@ -46,6 +100,12 @@ func TestBrowserConsole(t *testing.T) {
 		"outcome": func(m said) map[string]string {
 			b.shells[m.Text].run("", m.Want)
 			return map[string]string{}
+		},
+		// link returns what the channel was sent to decide a text with.
+		"link": func(m said) map[string]string {
+			link := ""
+			g.await("a link to "+m.Want+" "+m.Text, func() bool { link = channel.link(m.Text, m.Want); return link != "" })
+			return map[string]string{"link": link}
 		},
 	}
 	carol := g.sallyport("token", "create", "--user", "carol@example.com", "--group", "support")

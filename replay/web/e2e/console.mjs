@@ -5,7 +5,8 @@
 //	SALLYPORT_GUEST   of somebody who may ask for access
 //
 // The driver also knows {"ask":"hold","text":"…"}: a client runs a text that waits for approval; and
-// {"ask":"outcome","text":"…","want":"…"}: that client has been told something.
+// {"ask":"outcome","text":"…","want":"…"}: that client has been told something; and
+// {"ask":"link","text":"…","want":"approve"}: {"link":"…"}, which a notifier sent about that text, to approve it.
 import assert from 'node:assert/strict'
 import { audit, launch, overflow } from './browser.mjs'
 import { ask, step, tell } from './driver.mjs'
@@ -68,17 +69,75 @@ async function inbox(page) {
     await page.reload()
     await page.locator('[data-testid=request][data-status=denied]').getByText('customers are still needed').first().waitFor()
   })
-  await step('two are approved alike, and both go on', async () => {
-    const two = ['UPDATE customers SET name = upper(name);', "UPDATE customers SET name = name || '!';"]
-    for (const text of two) await ask('hold', { text })
+  await linked(page)
+  await step('three are approved alike, at once, and what became of each is told', async () => {
+    const texts = ['UPDATE customers SET name = upper(name);', "UPDATE customers SET name = name || '!';", "UPDATE customers SET name = '-' || name;"]
+    for (const text of texts) await ask('hold', { text })
     await page.goto('/approvals')
-    await page.getByLabel('All 2 that you may decide').check()
+    await page.getByLabel('All 3 that you may decide').check()
     await page.getByTestId('bulk').waitFor()
     await shot(page, 'bulk')
+    let asked = 0
+    await page.route('**/api/v1/approvals/reviews', async (route) => {
+      asked++ // somebody is quicker with one of them
+      const [id] = route.request().postDataJSON().ids
+      const quicker = await page.request.post(`/api/v1/approvals/${id}/reviews`, { headers: { 'X-Sallyport': '1' }, data: { decision: 'approve', reason: '' } })
+      assert.equal(quicker.status(), 200)
+      await route.continue()
+    })
     await page.getByTestId('approve').click()
+    const outcomes = page.getByTestId('outcomes')
+    await outcomes.getByRole('heading', { name: '2 reviews counted, 1 did not' }).waitFor()
+    assert.equal(await outcomes.locator('li').count(), 3)
+    await outcomes.locator('li', { hasText: 'did not count' }).getByText('already').waitFor()
+    assert.equal(await outcomes.getByText(/^(approved|used)$/).count(), 2) // psql goes on at once
+    assert.equal(asked, 1, 'one request for all of them')
+    await page.unroute('**/api/v1/approvals/reviews')
     await page.getByText('Nothing waits for you').waitFor()
-    for (const text of two) await ask('outcome', { text, want: 'UPDATE 2' })
+    await pictured(page, 'outcomes')
+    await outcomes.getByRole('button', { name: 'Close' }).click()
+    await outcomes.waitFor({ state: 'detached' })
+    for (const text of texts) await ask('outcome', { text, want: 'UPDATE 2' })
   })
+}
+
+// linked follows the signed links that a notifier sent.
+async function linked(page) {
+  const text = 'UPDATE customers SET name = trim(name) WHERE true;'
+  const followed = async (on, choice) => {
+    await on.getByTestId('linked').filter({ hasText: choice }).waitFor()
+    assert.match(await on.getByTestId(choice).getAttribute('class'), /primary/)
+    assert.ok(await on.getByLabel(/^Reason/).evaluate((field) => field === document.activeElement), 'no button has the focus')
+    await on.keyboard.press('Enter')
+    await on.locator('[data-testid=request][data-status=pending]').waitFor()
+  }
+  await step('a link to deny leads there by way of the sign-in, and decides nothing', async () => {
+    await ask('hold', { text })
+    const other = await newPage({ expected: [/ 401 /] }) // nobody is signed in
+    await other.goto((await ask('link', { text, want: 'deny' })).link)
+    await other.fill('#token', env.SALLYPORT_TOKEN)
+    await other.keyboard.press('Enter')
+    await followed(other, 'deny')
+    await pictured(other, 'linked')
+    await other.context().close()
+  })
+  await step('a link to approve has that choice made, and a click decides', async () => {
+    await page.goto((await ask('link', { text, want: 'approve' })).link)
+    await page.waitForURL(/\?decision=approve$/)
+    await followed(page, 'approve')
+    await page.getByTestId('approve').click()
+    await page.waitForURL((url) => !url.searchParams.has('decision'))
+    await ask('outcome', { text, want: 'UPDATE 2' })
+  })
+}
+
+// pictured takes a page as it is in both themes, and has axe look.
+async function pictured(page, name) {
+  for (const theme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme: theme })
+    await shot(page, `${name}-${theme}`)
+    assert.deepEqual(await audit(page), [], `${name} holds WCAG 2.2 AA in the ${theme} theme`)
+  }
 }
 
 async function search(page) {

@@ -1,6 +1,6 @@
 import type {
   AccessPage, Approval, ApprovalPage, AuditPage, Change, Count, EntryPage, Health, HitPage, Me, ProblemDocument,
-  RebuildReport, Resource, Revision, SavedSearch, Session, SessionPage,
+  RebuildReport, Resource, ReviewResult, Revision, SavedSearch, Session, SessionPage,
 } from './types'
 
 const base = '/api/v1'
@@ -171,6 +171,27 @@ export const approval = (id: string, signal?: AbortSignal) => get<Approval>('/ap
 export async function review(id: string, decision: 'approve' | 'deny', reason: string): Promise<Approval> {
   const response = await request('POST', '/approvals/' + encodeURIComponent(id) + '/reviews', { decision, reason })
   return (await response.json()) as Approval
+}
+
+async function reviewEach(ids: string[], decision: 'approve' | 'deny', reason: string): Promise<ReviewResult[]> {
+  const response = await request('POST', '/approvals/reviews', { ids, decision, reason })
+  return ((await response.json()) as { results: ReviewResult[] | null }).results ?? []
+}
+
+// reviewAll decides several requests alike, at most 100, and tells what became of each. Those that need a
+// passkey are asked for again once it was proved.
+export async function reviewAll(ids: string[], decision: 'approve' | 'deny', reason: string): Promise<ReviewResult[]> {
+  const results = await reviewEach(ids, decision, reason)
+  const unproved = results.filter((r) => r.code === 'step_up').map((r) => r.id)
+  if (unproved.length === 0 || !prover || !(await prover())) return results
+  let again: ReviewResult[]
+  try {
+    again = await reviewEach(unproved, decision, reason)
+  } catch (err) {
+    const { code, message } = asProblem(err) // what was decided before it stays decided, and told
+    again = unproved.map((id) => ({ id, status: '', code, problem: message }))
+  }
+  return results.map((r) => again.find((a) => a.id === r.id) ?? r)
 }
 
 export const access = (status: string, signal?: AbortSignal) => get<AccessPage>('/access' + query({ status }), signal)

@@ -140,6 +140,14 @@ export interface Reviewers {
   hours?: string // when they count
 }
 
+// What became of one of several requests that were reviewed at once.
+export interface ReviewResult {
+  id: string
+  status: Approval['status'] | '' // of the request; empty: the review did not count
+  code: string
+  problem: string
+}
+
 export interface ApprovalPage {
   approvals: Approval[] | null
   more: boolean

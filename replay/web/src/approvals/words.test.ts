@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ApprovalRule, Estimate } from '../api/types'
-import { asksFor, expected } from './words'
+import { asksFor, expected, linked } from './words'
 
 const rule = (fields: Partial<ApprovalRule>): ApprovalRule => ({
   policy: 'p', message: '', reason_required: false, automatic: false, satisfied: false, ...fields,
@@ -30,3 +30,5 @@ test.each<[Partial<Estimate>, string]>([
   [{ pending: true }, 'being estimated…'],
   [{ failure: 'a table is locked', rows: 0 }, 'no estimate: a table is locked'],
 ])('what the planner expects', (fields, want) => expect(expected({ pending: false, failure: '', rows: 0, cost: 0, ...fields })).toBe(want))
+
+test.each([['approve', 'approve'], ['deny', 'deny'], ['break_glass', ''], ['APPROVE', ''], ['', '']])('a link is for %s', (choice, want) => expect(linked(choice)).toBe(want))

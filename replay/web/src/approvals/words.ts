@@ -64,6 +64,19 @@ export const title = (a: Approval) => (a.grant ? `Access to ${a.target} ${asked(
 // reasonNeeded tells whether a review must say why.
 export const reasonNeeded = (a: Approval) => (a.need ?? []).some((rule) => rule.reason_required)
 
+// linked is what a link that led to a request chose; whatever else an address says is nothing.
+export const linked = (choice: string): 'approve' | 'deny' | '' => (choice === 'approve' || choice === 'deny' ? choice : '')
+
+// most is how many requests the server reviews at once.
+export const most = 100
+
+// Outcome is what became of one of several requests that were decided at once.
+export interface Outcome {
+  request: Approval
+  status: Approval['status'] | '' // empty: the review did not count
+  problem: string
+}
+
 // kind is the first word for a command in a list.
 export const kind = (a: Approval) => (a.sql?.kinds ?? []).join(', ') || a.command_kind || a.protocol
 
