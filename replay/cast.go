@@ -55,6 +55,7 @@ type cast struct {
 	err        error
 
 	size   string // as players have it
+	within bool   // a terminal wrote last, and no end of a line
 	began  bool
 	before []Entry // come before the size is known
 }
@@ -116,7 +117,11 @@ func (c *cast) entry(e Entry) {
 	}
 	c.transcript.entry(e)
 	if c.screen.Len() > 0 && !c.terminals.isOpen() {
-		c.event(e.At, "o", strings.ReplaceAll(c.screen.String(), "\n", "\r\n"))
+		text := c.screen.String()
+		if c.within {
+			text, c.within = "\n"+text, false
+		}
+		c.event(e.At, "o", strings.ReplaceAll(text, "\n", "\r\n"))
 	}
 	c.screen.Reset()
 	if e.Kind == KindClosed {
@@ -140,6 +145,7 @@ func (c *cast) step(at time.Time, s step) {
 	}
 	if s.text != "" {
 		c.event(at, "o", s.text)
+		c.within = !strings.HasSuffix(s.text, "\n")
 	}
 }
 
