@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs for the tests, from npm, what package-lock.json names: node's PostgreSQL client, and an OpenID provider.
+# Installs for the tests, from npm, what package-lock.json names: node's PostgreSQL client, an OpenID provider, asciinema's player.
 set -euo pipefail
 cd "$(dirname "$0")/../cmd/sallyport/testdata"
-for place in clients oidc-provider; do
+for place in clients oidc-provider cast-player; do
   (
     cd "$place"
     stamp=node_modules/.sallyport-lock
