@@ -82,7 +82,10 @@ func TestBrowserConsole(t *testing.T) {
 	channel := newTeamsLike(t)
 	g := newGateway(t, newTarget(t), fmt.Sprintf("approvals: {notify: [{name: channel, teams: {url: {file: %s}}}]}\n", channel.file))
 	g.holding()
-	file := filepath.Join(g.dir, "admins.yaml")
+	file := filepath.Join(g.dir, "glass.yaml")
+	write(t, file, strings.Replace(holds, "expires: 10m}", "expires: 10m, breakGlass: [oncall]}", 1))
+	g.sallyport("apply", "-f", file)
+	file = filepath.Join(g.dir, "admins.yaml")
 	write(t, file, admins)
 	g.sallyport("apply", "-f", file)
 	bob := g.sallyport("token", "create", "--user", "bob@example.com", "--group", "dba", "--group", "admin")
@@ -109,5 +112,6 @@ func TestBrowserConsole(t *testing.T) {
 		},
 	}
 	carol := g.sallyport("token", "create", "--user", "carol@example.com", "--group", "support")
-	b.play("console.mjs", "SALLYPORT_TOKEN="+bob, "SALLYPORT_GUEST="+carol)
+	oncall := g.sallyport("token", "create", "--user", "alice@example.com", "--group", "eng", "--group", "oncall")
+	b.play("console.mjs", "SALLYPORT_TOKEN="+bob, "SALLYPORT_GUEST="+carol, "SALLYPORT_ONCALL="+oncall)
 }

@@ -3,6 +3,7 @@
 //
 //	SALLYPORT_TOKEN   of somebody who may review and administer
 //	SALLYPORT_GUEST   of somebody who may ask for access
+//	SALLYPORT_ONCALL  of who runs what is held, and may go on without consent
 //
 // The driver also knows {"ask":"hold","text":"…"}: a client runs a text that waits for approval; and
 // {"ask":"outcome","text":"…","want":"…"}: that client has been told something; and
@@ -20,6 +21,7 @@ async function run() {
   const page = await newPage({ expected: [/400 .*\/apply\?dry_run=true/] })
   await signIn(page)
   await inbox(page)
+  await glass(page)
   await search(page)
   await access(page)
   await rules(page)
@@ -128,6 +130,45 @@ async function linked(page) {
     await page.getByTestId('approve').click()
     await page.waitForURL((url) => !url.searchParams.has('decision'))
     await ask('outcome', { text, want: 'UPDATE 2' })
+  })
+}
+
+// glass is what happens when nobody can be waited for.
+async function glass(page) {
+  const text = 'UPDATE customers SET name = lower(name) WHERE true;'
+  const reason = 'checkout is down'
+  await step('whoever asked goes on without consent, once they say why', async () => {
+    await ask('hold', { text })
+    const oncall = await newPage()
+    await oncall.goto('/signin?next=' + encodeURIComponent('/approvals'))
+    await oncall.fill('#token', env.SALLYPORT_ONCALL)
+    await oncall.keyboard.press('Enter')
+    await oncall.getByTestId('requests').locator('a', { hasText: text }).click()
+    await oncall.getByTestId('glass').click()
+    const dialog = oncall.getByRole('dialog', { name: "Run it without anybody's consent?" })
+    await dialog.getByText('goes on record under your name').waitFor()
+    assert.ok(await oncall.getByTestId('glass-confirm').isDisabled(), 'no reason, no consent of one\'s own')
+    await dialog.getByLabel(/^Reason/).fill(reason)
+    await pictured(oncall, 'glass')
+    await oncall.getByTestId('glass-confirm').click()
+    await dialog.waitFor({ state: 'hidden' })
+    await ask('outcome', { text, want: 'UPDATE 2' })
+    await oncall.locator('[data-testid=request]').getByText('broke the glass').waitFor()
+    await oncall.context().close()
+  })
+  await step('somebody else says afterwards that it was not in order', async () => {
+    await page.goto('/approvals?status=unreviewed')
+    await page.getByTestId('requests').locator('a', { hasText: text }).click()
+    const request = page.getByTestId('request')
+    await request.getByText(reason).first().waitFor()
+    assert.equal(await page.getByTestId('glass').count(), 0, 'a reviewer reviews')
+    const button = page.getByRole('button', { name: 'Not in order' })
+    assert.ok(await button.isDisabled(), 'no reason, no blame')
+    await page.getByLabel(/^Reason/).fill('ask the owners first')
+    await pictured(page, 'glass-after')
+    await button.click()
+    await request.getByText('Afterwards bob@example.com said: not in order. ask the owners first').waitFor()
+    await button.waitFor({ state: 'detached' })
   })
 }
 
@@ -288,11 +329,12 @@ async function audited(page) {
     await page.goto('/audit')
     const table = page.getByTestId('audit')
     await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'deleted role guests' }).waitFor()
-    await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'denied a request' }).waitFor()
+    await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'denied a request' }).first().waitFor()
+    await table.locator('tr', { hasText: 'alice@example.com' }).filter({ hasText: 'went on without consent' }).waitFor()
     await page.getByLabel('What').selectOption('signin')
     await page.waitForURL(/area=signin/)
     await table.locator('tr', { hasText: 'alice@example.com' }).filter({ hasText: 'signed in over postgres' }).first().waitFor()
-    await table.getByText('denied a request').waitFor({ state: 'detached' })
+    await table.getByText('denied a request').first().waitFor({ state: 'detached' })
     await page.getByLabel('Who', { exact: true }).fill('nobody-of-this-name')
     await page.getByText('Nothing of that kind').waitFor()
     await page.waitForURL(/by=nobody/)

@@ -168,7 +168,7 @@ export const approvals = (status: string, target: string, limit: number, signal?
 
 export const approval = (id: string, signal?: AbortSignal) => get<Approval>('/approvals/' + encodeURIComponent(id), signal)
 
-export async function review(id: string, decision: 'approve' | 'deny', reason: string): Promise<Approval> {
+export async function review(id: string, decision: 'approve' | 'deny' | 'break_glass', reason: string): Promise<Approval> {
   const response = await request('POST', '/approvals/' + encodeURIComponent(id) + '/reviews', { decision, reason })
   return (await response.json()) as Approval
 }

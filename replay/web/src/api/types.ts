@@ -45,6 +45,8 @@ export interface Approval {
   step_up?: boolean // approving needs a passkey
   glass?: ApprovalReview | null // who asked went on without consent
   after?: ApprovalReview | null // what somebody said of that afterwards
+  unreviewed?: boolean // nobody has yet
+  may_break_glass?: boolean
   requested: string
   expires: string
   decided: string | null

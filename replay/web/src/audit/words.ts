@@ -38,7 +38,10 @@ const known: Record<string, (e: AuditEntry) => Said> = {
   annotation_removed: (e) => ({ text: 'removed an annotation', tone: '', link: session(e) }),
   run_opened: (e) => ({ text: `opened a run of ${e.facts['run agent'] ?? '?'}`, tone: '', link: e.facts['run id'] ? '/runs/' + encodeURIComponent(e.facts['run id']) : '' }),
   approval_requested: (e) => ({ text: 'asked for approval', tone: '', link: approval(e) }),
-  approval_reviewed: (e) => ({ text: e.facts.decision === 'deny' ? 'denied a request' : 'approved a request', tone: e.facts.decision === 'deny' ? 'bad' : 'good', link: approval(e) }),
+  approval_reviewed: (e) => {
+    if (e.facts.decision === 'break_glass') return { text: 'went on without consent', tone: 'bad', link: approval(e) }
+    return { text: e.facts.decision === 'deny' ? 'denied a request' : 'approved a request', tone: e.facts.decision === 'deny' ? 'bad' : 'good', link: approval(e) }
+  },
   approval_decided: (e) => ({ text: `a request ${e.facts.decision ?? 'was decided'}`, tone: '', link: approval(e) }),
   approval_withdrawn: (e) => ({ text: 'withdrew a request', tone: '', link: approval(e) }),
   approval_used: (e) => ({ text: 'used an approval', tone: '', link: session(e) }),
