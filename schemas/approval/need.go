@@ -42,16 +42,16 @@ func (s State) left(r *schemas.ApprovalRule, at time.Time) int {
 	return s.missing(reviews, r.GetAny(), r.GetAll())
 }
 
-// missing counts the places that are left of any and all.
+// missing counts the places that are left of all, and of one of any. Nobody fills one of each.
 func (s State) missing(reviews []Review, any, all []*schemas.ApprovalReviewers) int {
-	left := s.fills(reviews, all)
-	best := 0
-	for i, g := range any {
-		if n := s.fills(reviews, []*schemas.ApprovalReviewers{g}); i == 0 || n < best {
-			best = n
-		}
+	if len(any) == 0 {
+		return s.fills(reviews, all)
 	}
-	return left + best
+	best := s.fills(reviews, append(slices.Clone(all), any[0]))
+	for _, g := range any[1:] {
+		best = min(best, s.fills(reviews, append(slices.Clone(all), g)))
+	}
+	return best
 }
 
 // consenting are the approvals whose consent counts for this rule, each person's first.
