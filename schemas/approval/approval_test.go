@@ -13,6 +13,7 @@ import (
 
 	"sallyport/schemas"
 	"sallyport/schemas/approval"
+	"sallyport/schemas/approval/approvaltest"
 )
 
 var began = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -224,7 +225,7 @@ func check(t *rapid.T, h history, before, s approval.State) {
 		return
 	}
 	// Since the request nobody who may has denied, and those who approved are enough: tried in every way.
-	people := map[string]*schemas.Principal{}
+	var people []approval.Review
 	for _, f := range h {
 		r := f.Control.GetApprovalReviewed()
 		if r == nil || s.Eligible(r, f.Time) != nil || f.Time.Before(s.Requested) {
@@ -236,48 +237,16 @@ func check(t *rapid.T, h history, before, s approval.State) {
 		if r.Decision == approval.Deny {
 			t.Fatalf("approved, though %s denied", r.Reviewer.Name)
 		}
-		people[r.Reviewer.Name] = r.Reviewer
+		people = append(people, approval.Review{Reviewer: r.Reviewer, At: f.Time})
 	}
 	if len(people) == 0 {
 		t.Fatal("approved by nobody")
 	}
 	for _, r := range s.Ask.Need.Rules {
-		if len(r.All) > 0 && !assignable(people, r.All) {
-			t.Fatalf("approved by %v, and rule %s needs all of %v", people, r.Policy, r.All)
-		}
-		if len(r.Any) > 0 && !slices.ContainsFunc(r.Any, func(g *schemas.ApprovalReviewers) bool {
-			return assignable(people, []*schemas.ApprovalReviewers{g})
-		}) {
-			t.Fatalf("approved by %v, and rule %s needs any of %v", people, r.Policy, r.Any)
+		if !approvaltest.Satisfied(r, people, s.Requested) {
+			t.Fatalf("approved by %v, and rule %v needs others", people, r)
 		}
 	}
-}
-
-// assignable tries every assignment of people to places.
-func assignable(people map[string]*schemas.Principal, groups []*schemas.ApprovalReviewers) bool {
-	if len(groups) == 0 {
-		return true
-	}
-	g := groups[0]
-	rest := groups[1:]
-	if g.Count > 1 {
-		rest = append([]*schemas.ApprovalReviewers{of(g.Count-1, g.Groups...)}, rest...)
-	}
-	for name, p := range people {
-		if !slices.ContainsFunc(g.Groups, func(n string) bool { return slices.Contains(p.Groups, n) }) {
-			continue
-		}
-		others := map[string]*schemas.Principal{}
-		for n, o := range people {
-			if n != name {
-				others[n] = o
-			}
-		}
-		if assignable(others, rest) {
-			return true
-		}
-	}
-	return false
 }
 
 func TestWordsForReviewers(t *testing.T) {

@@ -2,7 +2,6 @@ package approval_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"sallyport/schemas"
 	"sallyport/schemas/approval"
+	"sallyport/schemas/approval/approvaltest"
 )
 
 // at adds a fact so long after the beginning.
@@ -124,61 +124,10 @@ func TestStepsAreTakenInOrder(t *testing.T) {
 				t.Fatal("fewer may take it")
 			}
 		}
-		if s.Status == approval.Approved && !taken(rule.Steps, s.Reviews, began, nil) {
+		if s.Status == approval.Approved && !approvaltest.Satisfied(rule, s.Reviews, began) {
 			t.Fatalf("approved by %v, and no way leads through the steps", s.By)
 		}
 	})
-}
-
-// taken tries every way.
-func taken(steps []*schemas.ApprovalStep, reviews []approval.Review, opened time.Time, used []string) bool {
-	if len(steps) == 0 {
-		return true
-	}
-	first := steps[0]
-	for end := range reviews {
-		at := reviews[end].At
-		late := first.Within > 0 && !at.Before(opened.Add(time.Duration(first.Within)))
-		if late && len(first.Escalate) == 0 {
-			continue
-		}
-		people, elders := map[string]*schemas.Principal{}, map[string]*schemas.Principal{}
-		names := slices.Clone(used)
-		for _, v := range reviews[:end+1] {
-			if slices.Contains(used, v.Reviewer.Name) {
-				continue
-			}
-			people[v.Reviewer.Name] = v.Reviewer
-			if late && !v.At.Before(opened.Add(time.Duration(first.Within))) {
-				elders[v.Reviewer.Name] = v.Reviewer
-			}
-		}
-		if !assignable(people, first.All) && !(late && assignable(elders, first.Escalate)) {
-			continue
-		}
-		// Whoever is needed is among those; the fold may count more of them, never fewer.
-		for subset := range 1 << len(people) {
-			some := slices.Clone(names)
-			chosen := map[string]*schemas.Principal{}
-			i := 0
-			for n, p := range people {
-				if subset&(1<<i) != 0 {
-					chosen[n], some = p, append(some, n)
-				}
-				i++
-			}
-			older := map[string]*schemas.Principal{}
-			for n := range chosen {
-				if p, ok := elders[n]; ok {
-					older[n] = p
-				}
-			}
-			if (assignable(chosen, first.All) || late && assignable(older, first.Escalate)) && taken(steps[1:], reviews[end+1:], at, some) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func TestOfficeHours(t *testing.T) {
