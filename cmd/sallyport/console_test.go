@@ -79,8 +79,16 @@ func (c *teamsLike) link(text, decision string) string {
 // what waits, with psql waiting at the other end.
 func TestBrowserConsole(t *testing.T) {
 	t.Parallel()
-	channel := newTeamsLike(t)
-	g := newGateway(t, newTarget(t), fmt.Sprintf("approvals: {notify: [{name: channel, teams: {url: {file: %s}}}]}\n", channel.file))
+	channel, secret := newTeamsLike(t), filepath.Join(t.TempDir(), "hook")
+	write(t, secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	g := newGateway(t, newTarget(t), fmt.Sprintf(`
+approvals:
+  notify:
+    - name: channel
+      teams: {url: {file: %q}}
+    - name: down
+      webhook: {url: "http://127.0.0.1:1/hook", secret: {file: %q}}
+`, channel.file, secret))
 	g.holding()
 	file := filepath.Join(g.dir, "glass.yaml")
 	write(t, file, strings.Replace(holds, "expires: 10m}", "expires: 10m, breakGlass: [oncall]}", 1))

@@ -348,6 +348,14 @@ async function health(page) {
     await page.getByTestId('streams').getByText('CONTROL').waitFor()
     await page.getByTestId('projections').locator('tr', { hasText: 'FRAMES' }).waitFor()
   })
+  await step('and whether those who are told of approvals were', async () => {
+    await page.getByTestId('notifiers').locator('tr', { hasText: 'channel' }).filter({ hasText: 'teams' }).waitFor()
+    const deliveries = page.getByTestId('deliveries')
+    await deliveries.locator('tr', { hasText: 'channel' }).filter({ hasText: 'delivered' }).first().waitFor()
+    await deliveries.locator('tr', { hasText: 'down' }).filter({ hasText: 'retrying' }).filter({ hasText: 'refused' }).first().waitFor()
+    await deliveries.scrollIntoViewIfNeeded()
+    await pictured(page, 'deliveries')
+  })
   await step('projections are rebuilt, one after the other, and are equal', async () => {
     await page.getByTestId('rebuild').click()
     await page.getByTestId('rebuild-confirm').click()

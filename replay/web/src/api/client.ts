@@ -1,5 +1,5 @@
 import type {
-  AccessPage, Approval, ApprovalPage, AuditPage, Change, Count, EntryPage, Health, HitPage, Me, ProblemDocument,
+  AccessPage, Approval, ApprovalPage, AuditPage, Change, Count, Deliveries, EntryPage, Health, HitPage, Me, ProblemDocument,
   RebuildReport, Resource, ReviewResult, Revision, SavedSearch, Session, SessionPage,
 } from './types'
 
@@ -155,6 +155,8 @@ export const audit = (filter: { area: string; by: string }, before: number, sign
   get<AuditPage>('/audit' + query({ ...filter, before: before || undefined }), signal)
 
 export const health = (signal?: AbortSignal) => get<Health>('/health', signal)
+
+export const deliveries = (limit: number, signal?: AbortSignal) => get<Deliveries>('/approvals/deliveries' + query({ limit }), signal)
 
 export async function rebuild(projection: string): Promise<RebuildReport[]> {
   const response = await request('POST', '/rebuild' + query({ projection }))

@@ -206,6 +206,28 @@ export interface Health {
   problems: string[]
 }
 
+export interface Deliveries {
+  notifiers: {
+    name: string
+    kind: string
+    running: boolean // some process delivers
+    delivered: number
+    failed: number
+    retrying: number
+    error: string // of what is tried again
+    next: string | null // when it is
+  }[]
+  deliveries: {
+    notifier: string
+    request: string
+    what: string // of the request, as told last
+    outcome: 'delivered' | 'retrying' | 'failed'
+    attempts: number
+    error: string
+    at: string
+  }[]
+}
+
 export interface RebuildReport {
   projection: string
   entries: number

@@ -6,7 +6,7 @@ export const statuses: [string, string][] = [
   ['pending', 'Waiting'],
   ['approved', 'Approved, not yet used'],
   ['used', 'Approved and used'],
-  ['unreviewed', 'Ran without consent, to be reviewed'],
+  ['unreviewed', 'To review afterwards'],
   ['denied', 'Denied'],
   ['expired', 'Expired'],
   ['withdrawn', 'Withdrawn'],
