@@ -131,6 +131,14 @@ func (s *Sessions) resume(ctx context.Context) error {
 	return nil
 }
 
+// Follow keeps the list as replicas that Run write it, for a process that only reads it, until ctx is done.
+func (s *Sessions) Follow(ctx context.Context) error {
+	if err := s.watch(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("follow sessions: %w", err)
+	}
+	return nil
+}
+
 // watch feeds the view.
 func (s *Sessions) watch(ctx context.Context) error {
 	return s.bucket.Watch(ctx, func(i journal.Item, caughtUp bool) error {

@@ -82,6 +82,9 @@ func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
 	if r.search != nil {
 		g.Go(func() error { return r.index(ctx) })
 	}
+	if r.search != nil && r.replay == nil {
+		g.Go(func() error { return named("sessions", r.sessions.Follow(ctx)) })
+	}
 	if r.replay != nil {
 		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })
 		g.Go(func() error { return named("events", r.events.Run(ctx)) })
