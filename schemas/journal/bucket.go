@@ -1,9 +1,12 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,22 +118,52 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// All returns what is there now.
+// All returns what is there now, by revision. What is written meanwhile may be there as it was
+// before or after.
 func (b *Bucket) All(ctx context.Context) ([]Item, error) {
-	var items []Item
+	items := make(map[string]Item)
 	err := b.watch(ctx, func(i Item, caughtUp bool) error {
-		switch {
-		case caughtUp:
+		if caughtUp {
 			return errStop
-		case !i.Deleted:
-			items = append(items, i)
 		}
+		items[i.Key] = i // a key that is written meanwhile comes twice
 		return nil
 	})
 	if !errors.Is(err, errStop) {
 		return nil, fmt.Errorf("list %s: %w", b.name, errors.Join(err, context.Cause(ctx)))
 	}
-	return items, nil
+	if err := b.missed(ctx, items); err != nil {
+		return nil, fmt.Errorf("list %s: %w", b.name, err)
+	}
+	maps.DeleteFunc(items, func(_ string, i Item) bool { return i.Deleted })
+	return slices.SortedFunc(maps.Values(items), func(a, b Item) int { return cmp.Compare(a.Revision, b.Revision) }), nil
+}
+
+// missed adds what items lack: a key that is written while they are read moves behind their end.
+func (b *Bucket) missed(ctx context.Context, items map[string]Item) error {
+	stream, err := b.log.read.js.Stream(ctx, "KV_"+b.name)
+	if err != nil {
+		return err
+	}
+	prefix := "$KV." + b.name + "."
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(prefix+">"))
+	if err != nil {
+		return err
+	}
+	for subject := range info.State.Subjects {
+		key := strings.TrimPrefix(subject, prefix)
+		if _, known := items[key]; known {
+			continue
+		}
+		i, err := b.Get(ctx, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			items[key] = i
+		}
+	}
+	return nil
 }
 
 var errStop = errors.New("stop")

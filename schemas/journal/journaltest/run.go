@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t testing.TB) *journal.Log) {
 		"ask and nobody answers":        (*suite).askInVain,
 		"bucket":                        (*suite).bucket,
 		"bucket watch":                  (*suite).bucketWatch,
+		"bucket list under writes":      (*suite).bucketMoves,
 		"lease":                         (*suite).lease,
 		"reap":                          (*suite).reap,
 		"reap with losses":              (*suite).reapWithLosses,

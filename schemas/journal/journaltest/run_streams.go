@@ -171,6 +171,36 @@ func (s *suite) bucket() {
 	}
 }
 
+// bucketMoves lists a bucket while its keys are written: none of them is missing.
+func (s *suite) bucketMoves() {
+	b, err := s.log.Bucket(s.ctx, "resources")
+	s.must(err)
+	for _, key := range []string{"a", "b", "c"} {
+		_, err := b.Put(s.ctx, key, nil)
+		s.must(err)
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for n := 0; err == nil; n++ {
+			_, err = b.Put(ctx, []string{"a", "b", "c"}[n%3], nil)
+		}
+		ended <- err
+	}()
+	for range 50 {
+		items, err := b.All(s.ctx)
+		s.must(err)
+		if len(items) != 3 {
+			s.Errorf("all: %v", items)
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		s.Errorf("write meanwhile: %v", err)
+	}
+}
+
 func (s *suite) bucketWatch() {
 	b, err := s.log.Bucket(s.ctx, "resources")
 	s.must(err)
