@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -95,8 +96,9 @@ identity:
 	byToken.run("SELECT 'with ' || 'the run';", "with the run")
 	byCert := g.shellOf(g.psql("prod/deploy", "", "-w"), "sslmode=require sslcert="+its+" sslkey="+it)
 	byCert.run("SELECT 'with ' || 'the certificate';", "with the certificate")
+	c.open("prod/deploy", 2)
 	authoritytest.Write(t, meshCA, corp.Cert)
-	c.closed("prod/deploy")
+	c.open("prod/deploy", 0)
 	for what, s := range map[string]*shell{"by certificate": byCert, "by the token made with it": byToken} {
 		if err := s.gone(); err != nil {
 			t.Errorf("a session %s, after its authority was removed: %v", what, err)
@@ -109,8 +111,9 @@ identity:
 	// Revoked by its authority in mid-session; and another here.
 	s := g.shellOf(g.psql("alice@example.com", "", "-w"), "sslmode=require sslcert="+hers+" sslkey="+her)
 	s.run("SELECT 'still ' || 'here';", "still here")
+	c.open("alice@example.com", 1)
 	authoritytest.WriteLists(t, crl, corp.Revoke(later, c.leaf(hers, her)))
-	c.closed("alice@example.com")
+	c.open("alice@example.com", 0)
 	if err := s.gone(); err != nil {
 		t.Errorf("after the certificate was revoked: %v", err)
 	}
@@ -157,16 +160,17 @@ func (c *certificates) out(user, cert, key, want string) {
 	}
 }
 
-// closed returns once nothing of somebody is open.
-func (c *certificates) closed(who string) {
+// open returns once n sessions of somebody are.
+func (c *certificates) open(who string, n int) {
 	c.t.Helper()
-	c.await("the sessions of "+who+" to end", func() bool {
+	c.await(fmt.Sprintf("%d open sessions of %s", n, who), func() bool {
+		open := 0
 		for _, s := range c.sessions() {
 			if s.Principal == who && s.Open {
-				return false
+				open++
 			}
 		}
-		return true
+		return open == n
 	})
 }
 
