@@ -208,7 +208,7 @@ async function kill(page) {
     const session = await opened(page)
     await page.getByTestId('kill').click()
     assert.ok(await page.getByTestId('kill-confirm').isDisabled(), 'no reason, no kill')
-    await page.locator('#kill-text').fill('end-to-end test')
+    await page.getByTestId('kill-text').fill('end-to-end test')
     await shot(page, 'kill')
     await page.getByTestId('kill-confirm').click()
     await page.getByTestId('state').filter({ hasText: 'killed' }).waitFor()

@@ -40,7 +40,7 @@ async function run() {
   await step('the person at the client is told who watches', () => ask('printed', { want: 'is being watched by alice' }))
   await step('and what whoever watches says', async () => {
     await page.getByTestId('message').click()
-    await page.locator('#message-text').fill('mind the dog')
+    await page.getByTestId('message-text').fill('mind the dog')
     await page.getByTestId('message-confirm').click()
     await ask('printed', { want: 'alice: mind the dog' })
   })
