@@ -125,10 +125,7 @@ func (c *courier) earlier(ctx context.Context, id string, sequence uint64, subje
 			if m.Sequence >= sequence {
 				return errEnough
 			}
-			control := new(schemas.Control)
-			if control.UnmarshalVT(m.Data) == nil && approval.Ref(control).GetId() == id {
-				state = state.Fold(approval.Fact{Sequence: m.Sequence, Time: m.Time, Control: control})
-			}
+			state = state.FoldLogged(id, m.Sequence, m.Time, m.Data)
 		}
 		if caughtUp {
 			return errEnough

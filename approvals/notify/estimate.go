@@ -42,10 +42,7 @@ func (c *courier) expect(ctx context.Context, m Message) (Message, error) {
 	from := journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{subject}, From: m.State.Sequence + 1}
 	err := c.s.c.Log.Consume(waiting, from, func(ms []journal.Message, _ bool) error {
 		for _, next := range ms {
-			control := new(schemas.Control)
-			if control.UnmarshalVT(next.Data) == nil && approval.Ref(control).GetId() == state.ID {
-				state = state.Fold(approval.Fact{Sequence: next.Sequence, Time: next.Time, Control: control})
-			}
+			state = state.FoldLogged(state.ID, next.Sequence, next.Time, next.Data)
 			if state.Estimating().IsZero() {
 				return errEnough
 			}

@@ -105,10 +105,7 @@ func (w *waiting) read(ctx context.Context, id string) (state approval.State, en
 	c := journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{schemas.ControlSubject(schemas.AreaApproval, id)}}
 	err = w.g.c.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {
-			c := new(schemas.Control)
-			if c.UnmarshalVT(m.Data) == nil && approval.Ref(c).GetId() == id {
-				state = state.Fold(approval.Fact{Sequence: m.Sequence, Time: m.Time, Control: c})
-			}
+			state = state.FoldLogged(id, m.Sequence, m.Time, m.Data)
 			end = m.Sequence
 		}
 		if caughtUp {

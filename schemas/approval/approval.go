@@ -38,6 +38,16 @@ type Fact struct {
 	Control  *schemas.Control
 }
 
+// FoldLogged folds a fact of request id as it lies on the log. What is of something else, or cannot be
+// decoded, changes nothing.
+func (s State) FoldLogged(id string, sequence uint64, at time.Time, data []byte) State {
+	control := new(schemas.Control)
+	if control.UnmarshalVT(data) != nil || Ref(control).GetId() != id {
+		return s
+	}
+	return s.Fold(Fact{Sequence: sequence, Time: at, Control: control})
+}
+
 // Review is what one person last said.
 type Review struct {
 	ID       string
