@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,21 +313,41 @@ func TestHoldPsqlInterrupted(t *testing.T) {
 	}
 }
 
-// psqlProcess starts a psql that runs commands.
-func (g *gateway) psqlProcess(t testing.TB, commands ...string) (*exec.Cmd, *bytes.Buffer) {
+// psqlProcess starts a psql that runs commands, and returns once it was told that one of them is held: the session has
+// recorded it by then.
+func (g *gateway) psqlProcess(t testing.TB, commands ...string) (*exec.Cmd, *told) {
 	t.Helper()
 	args := []string{"-X", "-At"}
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
 	cmd := exec.Command("psql", append(args, g.dsn())...)
-	out := new(bytes.Buffer)
+	out := new(told)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	eventually(t, "psql is told that it waits", func() bool { return strings.Contains(out.String(), "held for approval") })
 	return cmd, out
+}
+
+// told is what a process says, to be read while it runs.
+type told struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *told) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *told) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
 }
 
 func TestHoldClientLeaves(t *testing.T) {
