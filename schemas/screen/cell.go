@@ -19,8 +19,8 @@ func (c Cell) wide() bool { return c.Rune != 0 && Width(c.Rune) == 2 }
 
 // Line is a row of cells.
 type Line struct {
-	Cells   []Cell
-	Wrapped bool // it goes on in the next line: the program wrote one longer line
+	Cells   []Cell // as many as the screen has columns, or none: nothing was drawn in it
+	Wrapped bool   // it goes on in the next line: the program wrote one longer line
 }
 
 // trimmed is the line without blanks at its end that look like nothing.

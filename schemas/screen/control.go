@@ -95,10 +95,11 @@ func (s *Screen) align() {
 	p.top, p.bottom = 0, s.rows-1
 	p.x, p.y, p.pending = 0, 0, false
 	for i := range p.lines {
-		for j := range p.lines[i].Cells {
-			p.lines[i].Cells[j] = Cell{Rune: 'E'}
+		l := s.drawn(&p.lines[i])
+		for j := range l.Cells {
+			l.Cells[j] = Cell{Rune: 'E'}
 		}
-		p.lines[i].Wrapped = false
+		l.Wrapped = false
 	}
 	s.moved++
 }

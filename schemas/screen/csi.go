@@ -265,9 +265,12 @@ func (s *Screen) alternate(on, clear bool) {
 		return
 	}
 	s.moved++
+	if to.lines == nil {
+		to.lines = make([]Line, s.rows)
+	}
 	to.x, to.y, to.pending = min(from.x, s.columns-1), min(from.y, s.rows-1), from.pending
 	s.p = to
 	if !on && clear {
-		s.alt = s.blank()
+		s.alt = page{bottom: s.rows - 1}
 	}
 }

@@ -16,5 +16,6 @@
 // does not show: mouse, paste, key modes, cursor shapes, hyperlinks, images.
 //
 // What it holds is bounded: by the size of the screen, which is at most MaxColumns by MaxRows,
-// and by Config.History.
+// and by Config.History. Lines get their cells when something is drawn in them, and the alternate screen its
+// lines when a program has it, so that a screen with a prompt on it holds a line of cells and not two pages.
 package screen

@@ -7,7 +7,16 @@ const lineDrawing = "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽�
 
 var graphics = []rune(lineDrawing)
 
+// line is where the cursor is. It may have no cells.
 func (s *Screen) line() *Line { return &s.p.lines[s.p.y] }
+
+// drawn is a line that has its cells.
+func (s *Screen) drawn(l *Line) *Line {
+	if l.Cells == nil {
+		l.Cells = make([]Cell, s.columns)
+	}
+	return l
+}
 
 // ascii draws characters that show, one column each.
 func (s *Screen) ascii(b []byte) {
@@ -23,7 +32,7 @@ func (s *Screen) ascii(b []byte) {
 		if p.pending {
 			s.wrapAround()
 		}
-		l := s.line()
+		l := s.drawn(s.line())
 		n := min(len(b), s.columns-p.x)
 		s.split(l, p.x)
 		s.split(l, p.x+n)
@@ -68,7 +77,7 @@ func (s *Screen) draw(r rune) {
 			s.wrapAround()
 		}
 	}
-	l := s.line()
+	l := s.drawn(s.line())
 	if s.insert {
 		s.insertCells(width)
 	}
@@ -91,6 +100,9 @@ func (s *Screen) mark(r rune) {
 		x = s.p.x
 	}
 	cells := s.line().Cells
+	if x >= len(cells) {
+		return
+	}
 	if x > 0 && cells[x].Half {
 		x--
 	}
@@ -183,24 +195,28 @@ func (s *Screen) rotate(lines []Line, n int) {
 
 // clear blanks cells of a line with the background of the pen.
 func (s *Screen) clear(l *Line, from, to int) {
-	from, to = max(from, 0), min(to, len(l.Cells))
+	from, to = max(from, 0), min(to, s.columns)
 	if from >= to {
 		return
 	}
+	if to == s.columns {
+		l.Wrapped = false
+	}
+	blank := Cell{Style: s.pen.background()}
+	if l.Cells == nil && blank == (Cell{}) {
+		return
+	}
+	s.drawn(l)
 	s.split(l, from)
 	s.split(l, to)
-	blank := Cell{Style: s.pen.background()}
 	cells := l.Cells[from:to]
 	for i := range cells {
 		cells[i] = blank
 	}
-	if to == len(l.Cells) {
-		l.Wrapped = false
-	}
 }
 
 func (s *Screen) insertCells(n int) {
-	l, x := s.line(), s.p.x
+	l, x := s.drawn(s.line()), s.p.x
 	n = min(n, s.columns-x)
 	s.split(l, x)
 	s.split(l, s.columns-n)
@@ -213,7 +229,7 @@ func (s *Screen) insertCells(n int) {
 }
 
 func (s *Screen) deleteCells(n int) {
-	l, x := s.line(), s.p.x
+	l, x := s.drawn(s.line()), s.p.x
 	n = min(n, s.columns-x)
 	s.split(l, x)
 	s.split(l, x+n)

@@ -23,7 +23,7 @@ type Screen struct {
 	c             Config
 	columns, rows int
 
-	main, alt page // alt has no history
+	main, alt page // alt has no history, and no lines until a program has it
 	p         *page
 	history   []Line // a ring once it is full
 	oldest    int
@@ -80,7 +80,7 @@ func size(n, most, otherwise int) int {
 
 // reset is RIS, except that history stays.
 func (s *Screen) reset() {
-	s.main, s.alt = s.blank(), s.blank()
+	s.main, s.alt = s.blank(), page{bottom: s.rows - 1}
 	s.p = &s.main
 	s.pen, s.charsets, s.shift = Style{}, [4]byte{'B', 'B', 'B', 'B'}, 0
 	s.wrap, s.insert, s.newline, s.origin, s.hidden, s.reverse = true, false, false, false, false, false
@@ -89,13 +89,7 @@ func (s *Screen) reset() {
 	s.title = ""
 }
 
-func (s *Screen) blank() page {
-	p := page{bottom: s.rows - 1, lines: make([]Line, s.rows)}
-	for i := range p.lines {
-		p.lines[i].Cells = make([]Cell, s.columns)
-	}
-	return p
-}
+func (s *Screen) blank() page { return page{bottom: s.rows - 1, lines: make([]Line, s.rows)} }
 
 func stops(columns int) []bool {
 	t := make([]bool, columns)
@@ -142,6 +136,17 @@ func (s *Screen) Resize(columns, rows int) {
 }
 
 func (s *Screen) resize(p *page, columns, rows int) {
+	if p.lines != nil {
+		s.resizeLines(p, columns, rows)
+	}
+	p.top, p.bottom = 0, rows-1
+	p.x, p.y, p.pending = min(p.x, columns-1), min(max(p.y, 0), rows-1), false
+	if p.saved != nil {
+		p.saved.x, p.saved.y, p.saved.pending = min(p.saved.x, columns-1), min(p.saved.y, rows-1), false
+	}
+}
+
+func (s *Screen) resizeLines(p *page, columns, rows int) {
 	if over := len(p.lines) - rows; over > 0 {
 		// Blank lines below the cursor go first.
 		for over > 0 && len(p.lines)-1 > p.y {
@@ -166,20 +171,17 @@ func (s *Screen) resize(p *page, columns, rows int) {
 				*c = Cell{Style: c.Style.background()}
 			}
 		}
-		if n := columns - len(l.Cells); n > 0 {
-			l.Cells = append(l.Cells, make([]Cell, n)...)
+		if columns > s.columns {
 			l.Wrapped = false
 		}
-	}
-	p.top, p.bottom = 0, rows-1
-	p.x, p.y, p.pending = min(p.x, columns-1), min(max(p.y, 0), rows-1), false
-	if p.saved != nil {
-		p.saved.x, p.saved.y, p.saved.pending = min(p.saved.x, columns-1), min(p.saved.y, rows-1), false
+		if n := columns - len(l.Cells); n > 0 && l.Cells != nil {
+			l.Cells = append(l.Cells, make([]Cell, n)...)
+		}
 	}
 }
 
 // retire takes a line that left the main screen at the top, and returns cells for the one that
-// takes its place: the line's own, unless history keeps those.
+// takes its place, to be cleared, or none: the line's own, unless history keeps those.
 func (s *Screen) retire(p *page, l Line) []Cell {
 	if p != &s.main {
 		return l.Cells
@@ -192,15 +194,15 @@ func (s *Screen) retire(p *page, l Line) []Cell {
 	}
 	if len(s.history) < s.c.History {
 		s.history = append(s.history, l)
-		return make([]Cell, len(l.Cells))
+		return nil
 	}
 	old := s.history[s.oldest].Cells
 	s.history[s.oldest] = l
 	s.oldest = (s.oldest + 1) % len(s.history)
-	if cap(old) < len(l.Cells) {
-		return make([]Cell, len(l.Cells))
+	if cap(old) < s.columns {
+		return nil
 	}
-	return old[:len(l.Cells)]
+	return old[:s.columns]
 }
 
 // kept is the history, oldest first.
@@ -217,5 +219,6 @@ func (s *Screen) Text() []string {
 	return out
 }
 
-// Lines returns what is on the screen, top to bottom. It must not be changed or kept.
+// Lines returns what is on the screen, top to bottom; one in which nothing was drawn has no cells. It must
+// not be changed or kept.
 func (s *Screen) Lines() []Line { return s.p.lines }

@@ -100,6 +100,34 @@ func TestResize(t *testing.T) {
 	fmt.Fprint(s, "x")
 }
 
+func TestCellsAreThereOnceDrawn(t *testing.T) {
+	s := screen.New(screen.Config{})
+	drawn := func() (n int) {
+		for _, l := range s.Lines() {
+			if l.Cells != nil {
+				n++
+			}
+		}
+		return n
+	}
+	fmt.Fprint(s, "\x1b[2J\x1b[H\x1b[K\r\n\x1b[3M\x1b[1L\x1b[12;1H\x1b[1K")
+	if n := drawn(); n != 0 {
+		t.Errorf("erasing what is blank made cells of %d lines", n)
+	}
+	fmt.Fprint(s, "$ \x1b[K")
+	if n := drawn(); n != 1 {
+		t.Errorf("a prompt made cells of %d lines", n)
+	}
+	fmt.Fprint(s, "\x1b[?1049h")
+	if n := drawn(); n != 0 {
+		t.Errorf("an empty alternate screen has cells in %d lines", n)
+	}
+	fmt.Fprint(s, "\x1b[41m\x1b[2J")
+	if n := drawn(); n != s.Rows() {
+		t.Errorf("a red screen has cells in %d lines", n)
+	}
+}
+
 func TestTitleAndAlternate(t *testing.T) {
 	s := screen.New(screen.Config{})
 	fmt.Fprint(s, "\x1b]2;a \x01title\x1b\\\x1b[?1047h")
@@ -122,6 +150,9 @@ func look(s *screen.Screen) string {
 	var b strings.Builder
 	for _, l := range s.Lines() {
 		line := []string{}
+		if l.Cells == nil {
+			l.Cells = make([]screen.Cell, s.Columns())
+		}
 		for _, c := range l.Cells {
 			if c.Rune == 0 && !c.Half {
 				c.Rune = ' '

@@ -134,6 +134,9 @@ func (d *drawing) cursor(p *page, x, y int, pending bool) {
 		return
 	}
 	cells := p.lines[p.y].Cells
+	if cells == nil { // the cursor came from the other page
+		cells = make([]Cell, d.s.columns)
+	}
 	from := len(cells) - 1
 	if from > 0 && cells[from].Half {
 		from--
