@@ -52,6 +52,9 @@ func (s *Service) kill(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.confirm(r.Context(), Confirmer.Kill); err != nil {
+		return err
+	}
 	fact := &schemas.Control{Kind: &schemas.Control_Killed{Killed: &schemas.Killed{Session: string(one.ID), Reason: reason}}}
 	return s.steer(w, r, one.ID, fact, schemas.SessionAsk_ACTION_KILL, reason)
 }

@@ -75,6 +75,9 @@ func (s *Service) reveal(w http.ResponseWriter, r *http.Request) error {
 		return &schemas.Error{Code: schemas.CodeForbidden, Message: "nobody reveals this to you: you are not excepted from the masks"}
 	}
 	if len(page.Values) > 0 {
+		if err := s.confirm(r.Context(), Confirmer.Reveal); err != nil {
+			return err
+		}
 		if err := s.viewing(r.Context(), one, &schemas.Viewed{How: viewReveal, Reason: reason, Command: command}); err != nil {
 			return err
 		}

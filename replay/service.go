@@ -24,12 +24,20 @@ type Authorizer interface {
 	Authorize(ctx context.Context, permission, target string) error
 }
 
+// Confirmer asks the principal whose request ctx belongs to for more than a permission, such as to have proved not long ago
+// that it is them. It is asked once they are permitted, and returns nil when they may go on.
+type Confirmer interface {
+	Reveal(ctx context.Context) error
+	Kill(ctx context.Context) error
+}
+
 // Config is what New needs.
 type Config struct {
 	Log          *journal.Log
 	Sessions     *Sessions
 	Indexes      *Indexes // what players seek with; nil: they cannot
 	Authorizer   Authorizer
+	Confirmer    Confirmer                                    // nil: a permission is enough
 	Revealer     Revealer                                     // nil: nothing concealed is revealed
 	Who          func(ctx context.Context) string             // name of the principal, for the record
 	Reader       func(ctx context.Context) *schemas.Principal // who asks
@@ -151,6 +159,14 @@ func permission(one Session) string {
 		return "watch"
 	}
 	return "replay"
+}
+
+// confirm has who is permitted confirm what they are about to do.
+func (s *Service) confirm(ctx context.Context, what func(Confirmer, context.Context) error) error {
+	if s.Confirmer == nil {
+		return nil
+	}
+	return what(s.Confirmer, ctx)
 }
 
 // session returns the session that a request names, once its reader is authorised. Who may not

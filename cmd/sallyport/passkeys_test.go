@@ -259,9 +259,9 @@ func TestWhoMayEnrol(t *testing.T) {
 // TestAdministratorsStepUp asks administrators for a passkey, where the configuration wants it.
 func TestAdministratorsStepUp(t *testing.T) {
 	t.Parallel()
-	d := newPasskeyDesk(t, ", passkeys: {required_for: [resources, users, tokens, kill]}")
+	d := newPasskeyDesk(t, ", passkeys: {required_for: [resources, users, tokens]}")
 	file := filepath.Join(d.dir, "admins.yaml")
-	write(t, file, "apiVersion: sallyport/v1\nkind: Role\nmetadata: {name: admins}\nspec:\n  members: {groups: [admin]}\n  targets: {names: [\"*\"]}\n  can: [admin, kill]\n")
+	write(t, file, "apiVersion: sallyport/v1\nkind: Role\nmetadata: {name: admins}\nspec:\n  members: {groups: [admin]}\n  targets: {names: [\"*\"]}\n  can: [admin]\n")
 	d.sallyport("apply", "-f", file) // through the socket: nobody is asked
 	root, key := d.user("root2", "admin"), passkeytest.New(t, d.origin)
 	role := `{"apiVersion":"sallyport/v1","kind":"Role","metadata":{"name":"guests"},"spec":{"members":{"groups":["guest"]},"targets":{"names":["*"]}}}`
@@ -271,7 +271,6 @@ func TestAdministratorsStepUp(t *testing.T) {
 		"add a user":   func() (int, string) { return root.call("POST", d.base+"/users", `{"name":"x","create":true}`) },
 		"make a token": func() (int, string) { return root.call("POST", d.base+"/tokens", `{"agent":"ci"}`) },
 		"open a run":   func() (int, string) { return root.call("POST", d.base+"/runs", `{"agent":"ci","prompt":"x"}`) },
-		"kill":         func() (int, string) { return root.call("POST", d.base+"/sessions/s-none/kill", `{"reason":"x"}`) },
 	}
 	for name, act := range actions {
 		status, body := act()

@@ -21,6 +21,7 @@ type Config struct {
 	Registry     *registry.Registry
 	Login        *login.Service
 	Access       *Access
+	Guard        *Guard
 	Applier      Applier
 	Entrances    Entrances
 	Runs         Runs
@@ -41,6 +42,7 @@ type API struct {
 	registry     *registry.Registry
 	login        *login.Service
 	access       *Access
+	guard        *Guard
 	applier      Applier
 	publicURL    string
 	maxTTL       time.Duration
@@ -55,7 +57,7 @@ type API struct {
 // stands behind authentication; their paths begin with /api/v1/.
 func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	a := &API{
-		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, applier: c.Applier,
+		log: c.Log, registry: c.Registry, login: c.Login, access: c.Access, guard: c.Guard, applier: c.Applier,
 		publicURL: c.PublicURL, maxTTL: c.MaxTTL, logger: c.Logger, now: c.Now, in: c.Entrances,
 		runs: c.Runs, certificates: c.Certificates,
 	}
@@ -71,12 +73,12 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /api/v1/resources/{kind}":           a.listResources,
 		"GET /api/v1/resources/{kind}/{name}":    a.getResource,
-		"PUT /api/v1/resources/{kind}/{name}":    a.putResource,
-		"DELETE /api/v1/resources/{kind}/{name}": a.deleteResource,
-		"POST /api/v1/apply":                     a.apply,
+		"PUT /api/v1/resources/{kind}/{name}":    a.guarded(guardResources, a.putResource),
+		"DELETE /api/v1/resources/{kind}/{name}": a.guarded(guardResources, a.deleteResource),
+		"POST /api/v1/apply":                     a.guarded(guardResources, a.apply),
 		"GET /api/v1/users":                      a.listUsers,
-		"POST /api/v1/users":                     a.putUser,
-		"DELETE /api/v1/users/{name}":            a.removeUser,
+		"POST /api/v1/users":                     a.guarded(guardUsers, a.putUser),
+		"DELETE /api/v1/users/{name}":            a.guarded(guardUsers, a.removeUser),
 	} {
 		behind.Handle(pattern, a.admin(handler))
 	}
@@ -88,7 +90,7 @@ func New(c Config, mount func(*http.ServeMux)) http.Handler {
 	})
 
 	front := http.NewServeMux()
-	front.Handle("/api/", a.authenticate(a.guardedBy(behind)))
+	front.Handle("/api/", a.authenticate(behind))
 	a.mountEntrances(front)
 	front.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	front.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

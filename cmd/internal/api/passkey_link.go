@@ -40,8 +40,8 @@ func (a *API) sendLink(w http.ResponseWriter, r *http.Request, name string) erro
 // meProven adds to what somebody is told of themselves how they stand with passkeys.
 func (a *API) meProven(out map[string]any, t *schemas.TokenCreated) {
 	now := a.registry.Snapshot()
-	if at := now.SteppedUp(schemas.TokenID(t.Id)); a.now().Sub(at) < a.in.Passkeys.Life {
-		out["proven_until"] = at.Add(a.in.Passkeys.Life).UTC()
+	if at := now.SteppedUp(schemas.TokenID(t.Id)); a.now().Sub(at) < a.guard.Life {
+		out["proven_until"] = at.Add(a.guard.Life).UTC()
 	}
 	out["passkeys"] = len(now.Passkeys(t.Principal.GetName()))
 	if keys := a.in.Passkeys.Keys; keys != nil {

@@ -17,13 +17,11 @@ import (
 
 // Passkeys is how people prove with one that it is them.
 type Passkeys struct {
-	Keys     *passkey.Keys   // nil: this address cannot have any
-	Off      string          // why there are none
-	SignIn   bool            // users of this gateway may sign in with one
-	Life     time.Duration   // of having proved one
-	Fresh    time.Duration   // time from signing in to enrolling a first one
-	Link     time.Duration   // life of a link with which a user signs in to enrol one
-	Required map[string]bool // what administrators step up for: see Guards
+	Keys   *passkey.Keys // nil: this address cannot have any
+	Off    string        // why there are none
+	SignIn bool          // users of this gateway may sign in with one
+	Fresh  time.Duration // time from signing in to enrolling a first one
+	Link   time.Duration // life of a link with which a user signs in to enrol one
 }
 
 // PasskeyListed is a passkey as its owner sees it.
@@ -125,7 +123,7 @@ func listedPasskey(p *schemas.PasskeyPut) PasskeyListed {
 func (a *API) mayEnrol(ctx context.Context, now *registry.Snapshot, grace time.Duration) error {
 	t := Who(ctx).Token
 	if len(now.Passkeys(t.Principal.GetName())) > 0 {
-		return a.proven(ctx, grace)
+		return a.guard.proven(ctx, grace)
 	}
 	if t.SignedIn == 0 {
 		return &schemas.Error{Code: schemas.CodeForbidden, Message: "a first passkey is enrolled after signing in with a provider, a password, or a link from an administrator, not with a token",
@@ -284,9 +282,9 @@ func (a *API) dropPasskey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if own {
-		err = a.proven(r.Context(), 0)
+		err = a.guard.proven(r.Context(), 0)
 	} else {
-		err = a.guard(r.Context(), guardUsers)
+		err = a.guard.Check(r.Context(), guardUsers)
 	}
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (a *API) spec(ctx context.Context, in NewToken) (login.Spec, error) {
 	named := in.User != "" || in.Agent != ""
 	switch {
 	case all && named:
-		if err := a.guard(ctx, guardTokens); err != nil {
+		if err := a.guard.Check(ctx, guardTokens); err != nil {
 			return spec, err
 		}
 		spec.Principal, _ = principalOf(url.Values{"user": {in.User}, "agent": {in.Agent}})

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"sallyport/ingress/login/local"
 	"sallyport/ingress/login/passkey"
 	"sallyport/schemas"
-	"sallyport/schemas/problem"
 )
 
 // Methods of proofs, as facts of sign-ins have them.
@@ -18,65 +16,6 @@ const (
 	methodStepUp  = "step_up" // confirming with one
 	methodEnrol   = "enrol"   // a new one; failures alone: what was enrolled is a fact of its own
 )
-
-// What administrators can be made to step up for.
-const (
-	guardResources = "resources" // applying and deleting them
-	guardUsers     = "users"     // making, changing and removing users, and removing others' passkeys
-	guardTokens    = "tokens"    // making them for others
-	guardReveal    = "reveal"    // values that masks conceal
-	guardKill      = "kill"      // ending sessions
-)
-
-// Guards are the names of what administrators can be made to step up for.
-func Guards() []string {
-	return []string{guardResources, guardUsers, guardTokens, guardReveal, guardKill}
-}
-
-// guarded are the routes that belong to a guard as a whole. Others are guarded where more is known.
-var guarded = map[string]string{
-	"PUT /api/v1/resources/{kind}/{name}":    guardResources,
-	"DELETE /api/v1/resources/{kind}/{name}": guardResources,
-	"POST /api/v1/apply":                     guardResources,
-	"POST /api/v1/users":                     guardUsers,
-	"DELETE /api/v1/users/{name}":            guardUsers,
-	"POST /api/v1/sessions/{id}/reveal":      guardReveal,
-	"POST /api/v1/sessions/{id}/kill":        guardKill,
-}
-
-// guardedBy stands before a mux, and refuses who must step up for a route and has not.
-func (a *API) guardedBy(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := mux.Handler(r)
-		if what, ok := guarded[pattern]; ok && !(what == guardResources && r.URL.Query().Get("dry_run") == "true") {
-			if err := a.guard(r.Context(), what); err != nil {
-				problem.Write(w, r, a.logger, err)
-				return
-			}
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-// guard returns nil if the sender need not step up for something, or has.
-func (a *API) guard(ctx context.Context, what string) error {
-	if !a.in.Passkeys.Required[what] || Who(ctx).Administrator {
-		return nil
-	}
-	return a.proven(ctx, 0)
-}
-
-// proven returns nil if the sender has proved a passkey not long ago, or not much longer than that.
-func (a *API) proven(ctx context.Context, grace time.Duration) error {
-	id := Who(ctx)
-	if id.Token != nil && a.registry.Snapshot().Proved(schemas.TokenID(id.Token.Id), a.now(), a.in.Passkeys.Life+grace) {
-		return nil
-	}
-	if !atBrowser(id) {
-		return &schemas.Error{Code: schemas.CodeStepUp, Message: "this needs you to prove with a passkey that it is you, which a token cannot", Hint: "do it in the web app, at " + a.publicURL}
-	}
-	return &schemas.Error{Code: schemas.CodeStepUp, Message: "this needs you to prove with a passkey that it is you"}
-}
 
 // askStepUp asks the person at the browser to prove that it is them.
 func (a *API) askStepUp(w http.ResponseWriter, r *http.Request) error {

@@ -18,7 +18,7 @@ type Passkeys struct {
 	Fresh        time.Duration `yaml:"fresh" doc:"How long after signing in a first passkey can be enrolled; further ones need a passkey."`
 	Link         time.Duration `yaml:"link" doc:"How long a link of sallyport user add --passkey holds; 24h at most."`
 	Most         int           `yaml:"most" doc:"Passkeys of one person."`
-	RequiredFor  []string      `yaml:"required_for" doc:"What administrators prove a passkey for, within limits.step_up: resources (applying and deleting them), users, tokens (making them for others), reveal (values that masks conceal), kill (ending sessions). Whoever comes through the socket in data_dir is not asked, and tokens of clients are refused."`
+	RequiredFor  []string      `yaml:"required_for" doc:"What people who may do it prove a passkey for, within limits.step_up: resources (applying and deleting them), users, tokens (making them for others), reveal (values that masks conceal), kill (ending sessions). Whoever comes through the socket in data_dir is not asked, and tokens of clients are refused."`
 }
 
 // guards are what administrators can be made to prove a passkey for.

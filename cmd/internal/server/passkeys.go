@@ -8,13 +8,19 @@ import (
 	"sallyport/ingress/login/passkey"
 )
 
+// newGuard makes what asks people for a passkey where the configuration wants it.
+func (m *Main) newGuard() *api.Guard {
+	g := &api.Guard{Required: map[string]bool{}, Life: m.config.Limits.StepUp, Registry: m.registry, PublicURL: m.publicURL, Now: time.Now}
+	for _, what := range m.config.Identity.Passkeys.RequiredFor {
+		g.Required[what] = true
+	}
+	return g
+}
+
 // addPasskeys makes what judges passkeys, where this address can have any.
 func (m *Main) addPasskeys(e *api.Entrances) error {
 	c := m.config.Identity.Passkeys
-	e.Passkeys = api.Passkeys{SignIn: c.SignIn, Life: m.config.Limits.StepUp, Fresh: c.Fresh, Link: c.Link, Required: map[string]bool{}}
-	for _, what := range c.RequiredFor {
-		e.Passkeys.Required[what] = true
-	}
+	e.Passkeys = api.Passkeys{SignIn: c.SignIn, Fresh: c.Fresh, Link: c.Link}
 	domain, origin, off := c.Site(m.publicURL())
 	if off != "" {
 		e.Passkeys.Off = off

@@ -69,7 +69,7 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	r.runs = replay.NewRuns(m.log)
 	r.replay = replay.New(replay.Config{
 		Runs: r.runs, Reader: func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal },
-		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Revealer: revealer,
+		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Confirmer: m.guard, Revealer: revealer,
 		Who:         who,
 		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
 	})

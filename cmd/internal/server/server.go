@@ -45,6 +45,7 @@ type Main struct {
 	login       *login.Service
 	authorities *authority.Authorities // nil: none is configured
 	access      *api.Access
+	guard       *api.Guard
 	applier     api.Applier
 	listeners   map[string]net.Listener // by service; bound before anything runs
 	read        *readSide               // nil: not in this process
@@ -136,6 +137,7 @@ func (m *Main) open(ctx context.Context) error {
 		return err
 	}
 	m.access = api.NewAccess(m.log, m.registry, c.Limits.Verdict)
+	m.guard = m.newGuard()
 	m.applier = api.Applier{Registry: m.registry, Check: enforcer.CheckPolicy}
 	if err := m.openApprovals(); err != nil {
 		return err

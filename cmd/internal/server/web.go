@@ -42,7 +42,7 @@ func (m *Main) startWeb(ctx context.Context, g *errgroup.Group) error {
 	}
 	handler := api.New(api.Config{
 		Certificates: clients,
-		Log:          m.log, Registry: m.registry, Login: m.login, Access: m.access, Applier: m.applier, Entrances: entrances,
+		Log:          m.log, Registry: m.registry, Login: m.login, Access: m.access, Guard: m.guard, Applier: m.applier, Entrances: entrances,
 		Runs:      runs,
 		PublicURL: m.publicURL(), MaxTTL: m.config.Limits.TokenTTL, Logger: m.logger, Now: time.Now,
 		Ready: m.readiness, Metrics: m.metrics(), Public: m.mountPublic, App: web.Handler(),
