@@ -38,13 +38,19 @@ type leg struct {
 	gone   chan struct{}
 }
 
-func newLeg(sc *xssh.ServerConn, chans <-chan xssh.NewChannel, reqs <-chan *xssh.Request, nc net.Conn, remote string) *leg {
-	l := &leg{ServerConn: sc, chans: chans, reqs: reqs, net: nc, remote: remote, gone: make(chan struct{})}
-	go func() {
-		_ = sc.Wait()
-		close(l.gone)
-	}()
-	return l
+// closing is a connection that tells when it was closed, which the library does when it ends. Waiting for that end
+// takes a goroutine.
+type closing struct {
+	net.Conn
+	once sync.Once
+	gone chan struct{}
+}
+
+func newClosing(nc net.Conn) *closing { return &closing{Conn: nc, gone: make(chan struct{})} }
+
+func (c *closing) Close() error {
+	defer c.once.Do(func() { close(c.gone) })
+	return c.Conn.Close()
 }
 
 // hangUp closes the connection so that what was written last still arrives.
@@ -107,14 +113,15 @@ func (c *conn) serve(ctx context.Context) {
 		c.srv.log.Error("prepare handshake", "err", err)
 		return
 	}
-	sc, chans, reqs, err := xssh.NewServerConn(c.net, config)
+	told := newClosing(c.net)
+	sc, chans, reqs, err := xssh.NewServerConn(told, config)
 	if err != nil {
 		h.failed(err)
 		return
 	}
 	c.release()
 	_ = c.net.SetDeadline(time.Time{})
-	l := newLeg(sc, chans, reqs, c.net, c.net.RemoteAddr().String())
+	l := &leg{ServerConn: sc, chans: chans, reqs: reqs, net: c.net, remote: c.net.RemoteAddr().String(), gone: told.gone}
 	id, r := proven(sc)
 	if r.target == "" {
 		c.jump(ctx, l, id)

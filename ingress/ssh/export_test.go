@@ -57,3 +57,18 @@ func Realpath(path string) (typ byte, body []byte) {
 
 // Split is split.
 func Split(p string) (dir, base string, whole bool) { return split(p) }
+
+// Backlog is a backlog of numbers.
+type Backlog struct{ b *backlog[int] }
+
+// NewBacklog returns a Backlog.
+func NewBacklog(most int, serve func(int)) Backlog { return Backlog{newBacklog(most, serve)} }
+
+// Add adds one if there is room.
+func (b Backlog) Add(n int) (before int, ok bool) { return b.b.add(n) }
+
+// Put adds one once there is room.
+func (b Backlog) Put(n int) { b.b.put(n) }
+
+// Wait returns when nothing waits.
+func (b Backlog) Wait() { b.b.wait() }

@@ -19,27 +19,18 @@ const maxGlobals = 4096
 // answers must come in the order of the requests, and one that is held holds up those after it. So that a client that
 // asks for signs of life is not left without any meanwhile, it gets one that answers nothing.
 func (r *relay) globals(ctx context.Context) {
-	queue := make(chan *xssh.Request, maxGlobals)
-	waiting := make(chan struct{}, 1+maxGlobals) // a token a request that is not answered yet
-	r.wg.Go(func() {
-		for req := range queue {
-			r.global(ctx, req)
-			<-waiting
-		}
-	})
-	defer close(queue)
+	queue := newBacklog(1+maxGlobals, func(req *xssh.Request) { r.global(ctx, req) })
+	defer queue.wait()
 	for req := range r.client.reqs {
-		select {
-		case waiting <- struct{}{}:
-		default:
+		before, ok := queue.add(req)
+		if !ok {
 			r.s.Stop(session.End{Reason: session.ReasonLimit, Message: "too many requests wait behind one that is held"})
 			go xssh.DiscardRequests(r.client.reqs)
 			return
 		}
-		if req.Type == keepAlive && len(waiting) > 1 {
+		if req.Type == keepAlive && before > 0 {
 			_, _, _ = r.client.SendRequest(keepAlive, false, nil) // a client that is gone is noticed elsewhere
 		}
-		queue <- req
 	}
 }
 
@@ -58,13 +49,6 @@ func (r *relay) global(ctx context.Context, req *xssh.Request) {
 		r.cancelListen(req)
 	default:
 		_ = req.Reply(false, nil)
-	}
-}
-
-// targetRequests answers the target's.
-func (r *relay) targetRequests() {
-	for req := range r.up.reqs {
-		_ = req.Reply(req.Type == keepAlive, nil)
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *conn) jump(ctx context.Context, l *leg, id *session.Identity) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go refuseRequests(l.reqs)
-	go c.srv.alive(l, l.gone, func() { _ = l.Close() })
+	defer c.srv.alive(l, func() { _ = l.Close() })()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	slots := make(chan struct{}, c.srv.c.Limits.Channels)
@@ -62,7 +62,7 @@ func (c *conn) inner(ctx context.Context, outer *leg, nc xssh.NewChannel, id *se
 		return
 	}
 	go xssh.DiscardRequests(reqs)
-	through := &channelConn{Channel: ch, local: outer.LocalAddr(), remote: outer.RemoteAddr()}
+	through := newClosing(&channelConn{Channel: ch, local: outer.LocalAddr(), remote: outer.RemoteAddr()})
 	defer through.Close()
 	keys, err := c.srv.c.Authority.HostKeys([]string{t.Host})
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *conn) inner(ctx context.Context, outer *leg, nc xssh.NewChannel, id *se
 		return
 	}
 	r := route{principal: id.Principal.GetName(), target: t.Host, login: c.innerLogin(t.Host, sc.User())}
-	c.run(ctx, newLeg(sc, chans, inner, nil, outer.remote), id, r)
+	c.run(ctx, &leg{ServerConn: sc, chans: chans, reqs: inner, remote: outer.remote, gone: through.gone}, id, r)
 }
 
 // innerLogin is the login that a client's user name inside of a jump means. ssh sends the name of

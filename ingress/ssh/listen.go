@@ -85,36 +85,53 @@ func (r *relay) listener(host string, port uint32) (uint64, bool) {
 	return number, ok
 }
 
-// targetChannels serves what the target opens: connections to listeners that the client asked for,
-// and nothing else.
-func (r *relay) targetChannels(ctx context.Context) {
-	for nc := range r.up.chans {
-		t, err := decodeTCPIP(nc.ExtraData())
-		if nc.ChannelType() != "forwarded-tcpip" || err != nil {
-			_ = nc.Reject(xssh.Prohibited, "nobody asked for it")
-			continue
+// fromTarget serves what the target opens and asks for, until it is gone.
+func (r *relay) fromTarget(ctx context.Context) {
+	for chans, reqs := r.up.chans, r.up.reqs; chans != nil || reqs != nil; {
+		select {
+		case nc, ok := <-chans:
+			if !ok {
+				chans = nil
+				continue
+			}
+			r.targetChannel(ctx, nc)
+		case req, ok := <-reqs:
+			if !ok {
+				reqs = nil
+				continue
+			}
+			_ = req.Reply(req.Type == keepAlive, nil)
 		}
-		parent, ok := r.listener(t.Host, t.Port)
-		r.mu.Lock()
-		full := r.open >= r.limits.Channels
-		if ok && !full {
-			r.open++
-		}
-		r.mu.Unlock()
-		if !ok || full {
-			_ = nc.Reject(xssh.Prohibited, "nobody asked for it")
-			continue
-		}
-		r.wg.Go(func() {
-			defer func() {
-				r.mu.Lock()
-				r.open--
-				r.mu.Unlock()
-			}()
-			defer r.srv.recovered("a forwarded connection")
-			r.accepted(ctx, nc, t, parent)
-		})
 	}
+}
+
+// targetChannel serves a connection to a listener that the client asked for, and nothing else.
+func (r *relay) targetChannel(ctx context.Context, nc xssh.NewChannel) {
+	t, err := decodeTCPIP(nc.ExtraData())
+	if nc.ChannelType() != "forwarded-tcpip" || err != nil {
+		_ = nc.Reject(xssh.Prohibited, "nobody asked for it")
+		return
+	}
+	parent, ok := r.listener(t.Host, t.Port)
+	r.mu.Lock()
+	full := r.open >= r.limits.Channels
+	if ok && !full {
+		r.open++
+	}
+	r.mu.Unlock()
+	if !ok || full {
+		_ = nc.Reject(xssh.Prohibited, "nobody asked for it")
+		return
+	}
+	r.wg.Go(func() {
+		defer func() {
+			r.mu.Lock()
+			r.open--
+			r.mu.Unlock()
+		}()
+		defer r.srv.recovered("a forwarded connection")
+		r.accepted(ctx, nc, t, parent)
+	})
 }
 
 // accepted relays a connection that somebody made to a listener on the target.

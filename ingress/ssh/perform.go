@@ -113,7 +113,17 @@ func refusedByTarget(err error) error {
 
 // stream relays a shell or a command: bytes in three streams, and how it ends.
 func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs <-chan *xssh.Request) error {
-	var pumps sync.WaitGroup
+	drained := make(chan struct{})
+	var pumps atomic.Int32
+	pumps.Store(2)
+	pump := func(f func()) {
+		go func() {
+			f()
+			if pumps.Add(-1) == 0 {
+				close(drained)
+			}
+		}()
+	}
 	echo := newEcho(c.Terminal)
 	stop := make(chan struct{})
 	watch := ch.watch(ctx, c)
@@ -124,21 +134,16 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	if c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
 		x := ch.newSFTP(c, to)
 		go x.pumpIn(ctx, stop)
-		pumps.Go(func() { x.pumpOut(ctx) })
+		pump(func() { x.pumpOut(ctx) })
 	} else {
 		out, err := ch.output(c, ch.client, schemas.Channel_CHANNEL_OUT, watch)
 		if err != nil {
 			return err
 		}
 		go ch.pumpIn(ctx, c, to, echo, watch, stop)
-		pumps.Go(func() { ch.pumpOut(ctx, to, out, echo) })
+		pump(func() { ch.pumpOut(ctx, to, out, echo) })
 	}
-	pumps.Go(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil) })
-	drained := make(chan struct{})
-	go func() {
-		pumps.Wait()
-		close(drained)
-	}()
+	pump(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil) })
 	for req := range reqs {
 		ch.targetRequest(c, req, drained)
 	}

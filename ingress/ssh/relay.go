@@ -48,25 +48,19 @@ func (r *relay) run(ctx context.Context) session.End {
 	r.s.OnMessage(func(m string) { go r.tell(m) })
 	r.s.OnStop(func() { go r.end(r.s.End()) })
 	r.wg.Go(func() { r.globals(ctx) })
-	r.wg.Go(func() { r.targetRequests() })
-	r.wg.Go(func() { r.targetChannels(ctx) })
-	r.wg.Go(func() {
-		r.srv.alive(r.client, r.client.gone, func() {
-			r.note(session.End{Reason: session.ReasonClient, Message: "the client gave no sign of life"})
-			_ = r.client.Close()
-		})
-	})
+	defer r.srv.alive(r.client, func() {
+		r.note(session.End{Reason: session.ReasonClient, Message: "the client gave no sign of life"})
+		_ = r.client.Close()
+	})()
 	targetGone := make(chan struct{})
 	go func() {
-		_ = r.up.Wait()
+		r.fromTarget(ctx)
 		close(targetGone)
 		r.targetLeft()
 	}()
-	r.wg.Go(func() {
-		r.srv.alive(r.up, targetGone, func() {
-			r.end(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"})
-		})
-	})
+	defer r.srv.alive(r.up, func() {
+		r.end(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"})
+	})()
 	for nc := range r.client.chans {
 		r.newChannel(ctx, nc)
 	}

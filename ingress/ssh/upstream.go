@@ -260,23 +260,29 @@ func hostAlgorithms(known []xssh.PublicKey, certificates, legacy bool) []string 
 	return out
 }
 
-// alive asks a peer for signs of life, and calls dead when it gives none for too long. It returns
-// when the connection is gone.
-func (s *Server) alive(c xssh.Conn, over <-chan struct{}, dead func()) {
+// alive asks a peer for signs of life, and calls dead when it gives none for too long. It stops when the connection
+// is gone, or when stop is called. Between two signs it holds a timer and no goroutine.
+func (s *Server) alive(c xssh.Conn, dead func()) (stop func()) {
 	interval, most := s.c.Limits.KeepAlive, time.Duration(s.c.Limits.KeepAliveMissed)
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-over:
-			return
-		}
-		silence := time.AfterFunc(interval*most, sync.OnceFunc(dead))
+	var mu sync.Mutex // held while next is set, which a short interval may be faster than
+	var next *time.Timer
+	over := false
+	mu.Lock()
+	defer mu.Unlock()
+	next = time.AfterFunc(interval, func() {
+		silence := time.AfterFunc(interval*most, dead)
 		_, _, err := c.SendRequest(keepAlive, true, nil)
 		silence.Stop()
-		if err != nil {
-			return
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && !over {
+			next.Reset(interval)
 		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		next.Stop()
 	}
 }

@@ -17,8 +17,7 @@ const mostWaiting = 64
 type watcher struct {
 	mu    sync.Mutex
 	o     *observe.Observer
-	lines chan observe.Line
-	done  chan struct{}
+	lines *backlog[observe.Line]
 }
 
 // watch observes a command that has a terminal; nil: it has none.
@@ -29,17 +28,13 @@ func (ch *channel) watch(ctx context.Context, c *command) *watcher {
 	if !c.Terminal || pty == nil || c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
 		return nil
 	}
-	w := &watcher{o: observe.New(int(pty.Columns), int(pty.Rows)), lines: make(chan observe.Line, mostWaiting), done: make(chan struct{})}
+	failed := false
+	w := &watcher{o: observe.New(int(pty.Columns), int(pty.Rows)), lines: newBacklog(mostWaiting, func(l observe.Line) {
+		failed = failed || ch.observed(ctx, c, l) != nil // then the session has ended, and says so
+	})}
 	ch.mu.Lock()
 	ch.watcher = w
 	ch.mu.Unlock()
-	go func() {
-		defer close(w.done)
-		failed := false
-		for l := range w.lines {
-			failed = failed || ch.observed(ctx, c, l) != nil // then the session has ended, and says so
-		}
-	}()
 	return w
 }
 
@@ -72,7 +67,7 @@ func (w *watcher) output(b []byte) {
 	lines := w.o.Output(b)
 	w.mu.Unlock()
 	for _, l := range lines {
-		w.lines <- l
+		w.lines.put(l)
 	}
 }
 
@@ -90,6 +85,5 @@ func (w *watcher) end() {
 	if w == nil {
 		return
 	}
-	close(w.lines)
-	<-w.done
+	w.lines.wait()
 }

@@ -110,19 +110,22 @@ func (l *Log) Answer(ctx context.Context, subject schemas.Subject, queue string,
 		return nil, fmt.Errorf("answer %s: %w", subject, ErrClosed)
 	}
 	ctx, cancel := l.ctxOf(ctx)
-	a := &answerer{log: l, handle: handle}
-	sub, err := l.ask.nc.QueueSubscribe(string(subject), queue, func(m *nats.Msg) { a.take(ctx, m) })
+	a := &answerer{ctx: ctx, log: l, handle: handle}
+	sub, err := l.desk.subscribe(l.ask.nc, subject, queue, a)
 	if err == nil { // listening when Answer returns, also for askers on other connections
 		err = l.ask.nc.FlushTimeout(apiTimeout)
 	}
 	if err != nil {
+		if sub != nil {
+			l.desk.unsubscribe(sub)
+		}
 		cancel()
 		return nil, fmt.Errorf("answer %s: %w", subject, err)
 	}
 	var once sync.Once
 	return func() {
 		once.Do(func() {
-			_ = sub.Unsubscribe() // fails only when the connection is closed
+			l.desk.unsubscribe(sub)
 			cancel()
 			a.stop()
 		})
@@ -131,6 +134,7 @@ func (l *Log) Answer(ctx context.Context, subject schemas.Subject, queue string,
 
 // answerer runs the handlers of one subscription.
 type answerer struct {
+	ctx    context.Context // of its handlers
 	log    *Log
 	handle func(ctx context.Context, request []byte) ([]byte, error)
 
@@ -147,13 +151,13 @@ func (a *answerer) stop() {
 }
 
 // take starts the handling of one request.
-func (a *answerer) take(ctx context.Context, m *nats.Msg) {
+func (a *answerer) take(m *nats.Msg) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopped {
 		return
 	}
-	a.running.Go(func() { a.answer(ctx, m) })
+	a.running.Go(func() { a.answer(a.ctx, m) })
 }
 
 func (a *answerer) answer(ctx context.Context, m *nats.Msg) {

@@ -27,6 +27,7 @@ type Log struct {
 
 	pipe     *pipe    // appends to the embedded server; nil: external
 	appender appender // pipe or write
+	desk     *desk    // who answers what
 
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
@@ -34,9 +35,11 @@ type Log struct {
 	recent recent        // facts that were appended last
 	load   atomic.Uint64 // what this process's writers appended, see Log.loaded: how busy they are
 
-	start  time.Time     // zero of the monotonic clock
-	done   chan struct{} // closed by Close
-	broken chan error    // of an embedded log: why it no longer takes writes; holds one
+	start  time.Time       // zero of the monotonic clock
+	life   context.Context // ends with Close, by end
+	end    context.CancelFunc
+	done   <-chan struct{} // closed then
+	broken chan error      // of an embedded log: why it no longer takes writes; holds one
 	once   sync.Once
 	err    error
 
@@ -53,8 +56,10 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	life, end := context.WithCancel(context.Background())
 	l := &Log{
-		config: c, logger: c.Logger, start: time.Now(), done: make(chan struct{}), broken: make(chan error, 1),
+		config: c, logger: c.Logger, start: time.Now(), life: life, end: end, done: life.Done(), broken: make(chan error, 1),
+		desk:   newDesk(),
 		leases: map[*Lease]struct{}{}, buckets: map[string]*Bucket{}, recent: recent{moved: make(chan struct{}, 1)},
 	}
 	if err := l.open(ctx); err != nil {
@@ -93,6 +98,7 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.createStreams(ctx); err != nil {
 		return err
 	}
+	l.running.Go(func() { l.desk.serve(l.done) })
 	return l.openLeases(ctx)
 }
 
@@ -139,7 +145,7 @@ func (l *Log) broke(why error) {
 // Close ends every consumer and, when embedded, the server. Writers fail with ErrClosed.
 func (l *Log) Close() error {
 	l.once.Do(func() {
-		close(l.done)
+		l.end()
 		l.mu.Lock()
 		leases := l.leases
 		l.leases = nil
@@ -175,14 +181,11 @@ func (l *Log) closed() bool {
 // ctxOf ends with ctx or with the log, whichever is first.
 func (l *Log) ctxOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-l.done:
-			cancel(ErrClosed)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
+	forget := context.AfterFunc(l.life, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		forget()
+		cancel(nil)
+	}
 }
 
 // elapsed is the monotonic clock.
