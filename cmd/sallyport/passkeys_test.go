@@ -321,3 +321,38 @@ func TestPasskeysInBrowser(t *testing.T) {
 	(&browser{t: t, g: d.gateway}).play("passkeys.mjs", "SALLYPORT_URL="+d.origin, "SALLYPORT_PASSKEYS="+string(given), "SALLYPORT_TIMEOUT=60000")
 	sh.run("", "DELETE 2")
 }
+
+// TestStepUpInBrowser has a real Chromium go on with what was begun once a passkey was proved: without consent, and with several
+// reviews at once.
+func TestStepUpInBrowser(t *testing.T) {
+	t.Parallel()
+	d := newPasskeyDesk(t, "")
+	bobToken := d.holding()
+	file := filepath.Join(d.dir, "stepup.yaml")
+	write(t, file, strings.Replace(holds, "expires: 10m}", "expires: 10m, stepUp: true, breakGlass: [oncall]}", 1))
+	d.sallyport("apply", "-f", file)
+	if out, err := d.addUser("bob", deskPassword, "--group", "dba", "--group", "oncall"); err != nil {
+		t.Fatalf("user add: %v: %s", err, out)
+	}
+	own, others := "UPDATE customers SET name = 'x' || name;", []string{"UPDATE customers SET name = upper(name);", "UPDATE customers SET name = lower(name);"}
+	held := map[string]*shell{own: d.shell("bob", d.token("bob"))}
+	for _, text := range others {
+		held[text] = d.shell("alice@example.com", d.token("alice@example.com"))
+	}
+	for text, sh := range held {
+		sh.run(text, "held for approval")
+	}
+	d.await("three requests", func() bool {
+		out, err := d.as(bobToken, "approvals", "list", "--json")
+		return err == nil && strings.Count(out, "\n") == 2
+	})
+	given, err := json.Marshal(map[string]any{"user": "bob", "password": deskPassword, "own": own, "others": others})
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&browser{t: t, g: d.gateway}).play("stepup.mjs", "SALLYPORT_URL="+d.origin, "SALLYPORT_STEPUP="+string(given))
+	for _, sh := range held {
+		sh.run("", "UPDATE 2")
+	}
+	d.sallyport("verify")
+}

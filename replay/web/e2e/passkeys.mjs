@@ -5,6 +5,7 @@
 //	SALLYPORT_PASSKEYS  JSON: {"user", "password"} of a reviewer, {"request"}: id of a request whose approval needs a passkey
 //	SALLYPORT_SHOTS, SALLYPORT_CHROMIUM, SALLYPORT_TIMEOUT as for run.mjs
 import assert from 'node:assert/strict'
+import { device, enter } from './authenticator.mjs'
 import { audit, launch, overflow } from './browser.mjs'
 import { step, tell } from './driver.mjs'
 
@@ -26,26 +27,12 @@ try {
   process.stdin.destroy()
 }
 
-// device is an authenticator that is in this computer, and unlocked by its owner.
-async function device(page) {
-  const cdp = await page.context().newCDPSession(page)
-  await cdp.send('WebAuthn.enable')
-  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-  })
-  return { unlock: (yes) => cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: yes }) }
-}
-
 async function run() {
   const page = await newPage({ expected: [/401|403/] })
   const key = await device(page)
   const request = '/approvals/' + given.request
   await step('somebody signs in with a password, and has no passkey', async () => {
-    await page.goto('/signin')
-    await page.fill('#user', given.user)
-    await page.fill('#password', given.password)
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-    await page.waitForURL(env.SALLYPORT_URL + '/')
+    await enter(page, given.user, given.password)
   })
   await step('approving asks for one, and says where to enrol it', async () => {
     await page.goto(request)
