@@ -157,7 +157,11 @@ async function glass(page) {
     await oncall.context().close()
   })
   await step('somebody else says afterwards that it was not in order', async () => {
-    await page.goto('/approvals?status=unreviewed')
+    await page.goto('/sessions')
+    await page.getByTestId('waiting').filter({ hasText: '1' }).click()
+    await pictured(page, 'afterwards')
+    await page.getByTestId('afterwards').getByRole('link', { name: '1 command ran without consent' }).click()
+    await page.waitForURL(/\/approvals\?status=unreviewed/)
     await page.getByTestId('requests').locator('a', { hasText: text }).click()
     const request = page.getByTestId('request')
     await request.getByText(reason).first().waitFor()
@@ -169,6 +173,7 @@ async function glass(page) {
     await button.click()
     await request.getByText('Afterwards bob@example.com said: not in order. ask the owners first').waitFor()
     await button.waitFor({ state: 'detached' })
+    await page.getByTestId('waiting').waitFor({ state: 'detached' })
   })
 }
 
@@ -331,6 +336,7 @@ async function audited(page) {
     await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'deleted role guests' }).waitFor()
     await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'denied a request' }).first().waitFor()
     await table.locator('tr', { hasText: 'alice@example.com' }).filter({ hasText: 'went on without consent' }).waitFor()
+    await table.locator('tr', { hasText: 'bob@example.com' }).filter({ hasText: 'said afterwards that going on without consent was not in order' }).waitFor()
     await page.getByLabel('What').selectOption('signin')
     await page.waitForURL(/area=signin/)
     await table.locator('tr', { hasText: 'alice@example.com' }).filter({ hasText: 'signed in over postgres' }).first().waitFor()

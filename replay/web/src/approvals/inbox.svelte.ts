@@ -45,7 +45,7 @@ export class Inbox {
       const page = await api.approvals(this.status, this.target, most, signal)
       this.requests = page.approvals ?? []
       this.more = page.more
-      if (this.status === 'pending' && !this.target) waiting.take(page)
+      if (!this.target) waiting.take(this.status, page)
       this.loaded = true
       this.problem = null
     } catch (err) {
@@ -55,20 +55,28 @@ export class Inbox {
   }
 }
 
-// Waiting is how many requests wait for whoever is signed in; the navigation shows it.
+// Waiting is how much waits for whoever is signed in: requests, and what ran without consent and is to be reviewed
+// afterwards. The navigation shows it.
 class Waiting {
-  count = $state(0)
-  more = $state(false)
+  requests = $state(0)
+  afterwards = $state(0)
+  private cut = $state({ pending: false, unreviewed: false })
+  more = $derived(this.cut.pending || this.cut.unreviewed)
+  count = $derived(this.requests + this.afterwards)
 
-  take(page: ApprovalPage) {
-    this.count = (page.approvals ?? []).filter((a) => a.may_review).length
-    this.more = page.more
+  // take counts what a list of a status says; lists of other statuses say nothing of it.
+  take(status: string, page: ApprovalPage) {
+    const mine = (page.approvals ?? []).filter((a) => a.may_review).length
+    if (status === 'pending') this.requests = mine
+    else if (status === 'unreviewed') this.afterwards = mine
+    else return
+    this.cut[status] = page.more
   }
 
   async read() {
     if (document.hidden || !account.me) return
     try {
-      this.take(await api.approvals('pending', '', 100))
+      for (const status of ['pending', 'unreviewed']) this.take(status, await api.approvals(status, '', 100))
     } catch (err) {
       // A number beside a link is not worth a message; the page itself says what is wrong.
       account.refused(err)

@@ -40,6 +40,11 @@ const known: Record<string, (e: AuditEntry) => Said> = {
   approval_requested: (e) => ({ text: 'asked for approval', tone: '', link: approval(e) }),
   approval_reviewed: (e) => {
     if (e.facts.decision === 'break_glass') return { text: 'went on without consent', tone: 'bad', link: approval(e) }
+    // What ran without consent is used already when somebody reviews it.
+    if (e.facts.outcome === 'used') {
+      const inOrder = e.facts.decision === 'approve'
+      return { text: `said afterwards that going on without consent was ${inOrder ? '' : 'not '}in order`, tone: inOrder ? 'good' : 'bad', link: approval(e) }
+    }
     return { text: e.facts.decision === 'deny' ? 'denied a request' : 'approved a request', tone: e.facts.decision === 'deny' ? 'bad' : 'good', link: approval(e) }
   },
   approval_decided: (e) => ({ text: `a request ${e.facts.decision ?? 'was decided'}`, tone: '', link: approval(e) }),
