@@ -17,6 +17,8 @@ const (
 	ruleForward = "builtin/forward"
 	// ruleLine denies what would take the lines of a restricted shell from the gateway.
 	ruleLine = "builtin/restricted"
+	// ruleTransfer denies a far end of scp whose files could not be told.
+	ruleTransfer = "builtin/scp"
 )
 
 // Objects that a `when` sees of what runs over SSH, empty for other protocols.
@@ -68,7 +70,7 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 	v := &judgement{
 		answer: &schemas.VerdictAnswer{
 			Outcome: schemas.Outcome_OUTCOME_ALLOW, Revision: string(s.revision), Reuse: schemas.Reuse_REUSE_EXACT,
-			Exec: found.exec.Facts, Secrets: found.exec.Secrets,
+			Exec: found.exec.Facts, Secrets: found.exec.Secrets, Transfer: found.transfer,
 		},
 		seen: found.seen,
 	}
@@ -85,6 +87,9 @@ func (e *Enforcer) sshVerdict(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
 	v.policies(t, vars)
 	if found.exec.Facts.GetInteractive() && restricted(ask.GetKind(), t.resource.Target.SSH) {
 		v.deny(ruleLine, "a restricted shell starts no other shell, and nothing else that one types into")
+	}
+	if found.untold {
+		v.deny(ruleTransfer, "scp -t and scp -f run only as scp itself calls them, so that their files are seen")
 	}
 	v.sshMasked(t.masks, ask)
 	if found.seen.named {
@@ -108,10 +113,12 @@ func restricted(kind schemas.CommandKind, target *resources.SSH) bool {
 
 // sshFound is the meaning of what is asked over SSH.
 type sshFound struct {
-	exec    *shell.Analysis
-	file    File
-	forward Forward
-	seen    seen
+	exec     *shell.Analysis
+	transfer *schemas.Transfer
+	untold   bool // it runs the far end of scp in a way that cannot be followed
+	file     File
+	forward  Forward
+	seen     seen
 }
 
 // sshFacts finds what an ask means; refusal says why it cannot be judged at all.
@@ -120,7 +127,9 @@ func (e *Enforcer) sshFacts(ask *schemas.VerdictAsk) (found *sshFound, refusal s
 	switch ask.GetKind() {
 	case schemas.CommandKind_COMMAND_KIND_EXEC, schemas.CommandKind_COMMAND_KIND_LINE:
 		found.exec = e.shell.Analyze(ask.GetText(), ask.GetTerminal())
-		f := found.exec.Facts
+		f, ok := found.exec.Facts, true
+		found.transfer, ok = e.shell.Transfer(ask.GetText(), ask.GetTerminal(), found.exec)
+		found.untold = !ok
 		found.seen = seen{opaque: f.Opaque, unparsed: f.Unparsed, why: f.ParseError, of: execUses}
 	case schemas.CommandKind_COMMAND_KIND_SHELL:
 		found.exec = shell.Shell()

@@ -273,7 +273,7 @@ func (x SessionAsk_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SessionAsk_Action.Descriptor instead.
 func (SessionAsk_Action) EnumDescriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{34, 0}
+	return file_asks_proto_rawDescGZIP(), []int{36, 0}
 }
 
 // SessionState is what changes the meaning of SQL text.
@@ -1743,6 +1743,7 @@ type VerdictAnswer struct {
 	SecretParameters []uint32               `protobuf:"varint,13,rep,packed,name=secret_parameters,json=secretParameters,proto3" json:"secret_parameters,omitempty"` // numbers, from 1, of parameters that are never to be recorded
 	Planned          *Planned               `protobuf:"bytes,150,opt,name=planned,proto3" json:"planned,omitempty"`                                                  // hold, of a target that has a credential for it: what an estimate of the command is made of
 	Exec             *ExecFacts             `protobuf:"bytes,20,opt,name=exec,proto3" json:"exec,omitempty"`
+	Transfer         *Transfer              `protobuf:"bytes,168,opt,name=transfer,proto3" json:"transfer,omitempty"` // EXEC that is the far end of the old scp: its files are judged one by one
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1882,6 +1883,135 @@ func (x *VerdictAnswer) GetExec() *ExecFacts {
 	return nil
 }
 
+func (x *VerdictAnswer) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+// Transfer is what a command line asks of the far end of the old scp (scp -t, scp -f).
+type Transfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Upload        bool                   `protobuf:"varint,1,opt,name=upload,proto3" json:"upload,omitempty"`     // files come to the target; otherwise they go from it
+	Preserve      bool                   `protobuf:"varint,2,opt,name=preserve,proto3" json:"preserve,omitempty"` // modes and times are set as the client says
+	Paths         []*TransferPath        `protobuf:"bytes,3,rep,name=paths,proto3" json:"paths,omitempty"`        // of an upload: one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_asks_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Transfer) GetUpload() bool {
+	if x != nil {
+		return x.Upload
+	}
+	return false
+}
+
+func (x *Transfer) GetPreserve() bool {
+	if x != nil {
+		return x.Preserve
+	}
+	return false
+}
+
+func (x *Transfer) GetPaths() []*TransferPath {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+// TransferPath is a name that the far end is given.
+type TransferPath struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`        // relative to where the account begins, unless it is absolute
+	Pattern       bool                   `protobuf:"varint,2,opt,name=pattern,proto3" json:"pattern,omitempty"` // the shell replaces it by names of files in the directory path
+	Unknown       bool                   `protobuf:"varint,3,opt,name=unknown,proto3" json:"unknown,omitempty"` // what it becomes cannot be told
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferPath) Reset() {
+	*x = TransferPath{}
+	mi := &file_asks_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferPath) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferPath) ProtoMessage() {}
+
+func (x *TransferPath) ProtoReflect() protoreflect.Message {
+	mi := &file_asks_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferPath.ProtoReflect.Descriptor instead.
+func (*TransferPath) Descriptor() ([]byte, []int) {
+	return file_asks_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TransferPath) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *TransferPath) GetPattern() bool {
+	if x != nil {
+		return x.Pattern
+	}
+	return false
+}
+
+func (x *TransferPath) GetUnknown() bool {
+	if x != nil {
+		return x.Unknown
+	}
+	return false
+}
+
 // Planned is a SELECT that finds the rows that a command would return or change, and writes nothing: what
 // the target's planner is asked about.
 type Planned struct {
@@ -1895,7 +2025,7 @@ type Planned struct {
 
 func (x *Planned) Reset() {
 	*x = Planned{}
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2037,7 @@ func (x *Planned) String() string {
 func (*Planned) ProtoMessage() {}
 
 func (x *Planned) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[17]
+	mi := &file_asks_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2050,7 @@ func (x *Planned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Planned.ProtoReflect.Descriptor instead.
 func (*Planned) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{17}
+	return file_asks_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Planned) GetText() string {
@@ -1960,7 +2090,7 @@ type MaskPlan struct {
 
 func (x *MaskPlan) Reset() {
 	*x = MaskPlan{}
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2102,7 @@ func (x *MaskPlan) String() string {
 func (*MaskPlan) ProtoMessage() {}
 
 func (x *MaskPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[18]
+	mi := &file_asks_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2115,7 @@ func (x *MaskPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskPlan.ProtoReflect.Descriptor instead.
 func (*MaskPlan) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{18}
+	return file_asks_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MaskPlan) GetRules() []*MaskRule {
@@ -2044,7 +2174,7 @@ type MaskRule struct {
 
 func (x *MaskRule) Reset() {
 	*x = MaskRule{}
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2186,7 @@ func (x *MaskRule) String() string {
 func (*MaskRule) ProtoMessage() {}
 
 func (x *MaskRule) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[19]
+	mi := &file_asks_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2199,7 @@ func (x *MaskRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskRule.ProtoReflect.Descriptor instead.
 func (*MaskRule) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{19}
+	return file_asks_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MaskRule) GetName() string {
@@ -2122,7 +2252,7 @@ type MaskedBy struct {
 
 func (x *MaskedBy) Reset() {
 	*x = MaskedBy{}
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2264,7 @@ func (x *MaskedBy) String() string {
 func (*MaskedBy) ProtoMessage() {}
 
 func (x *MaskedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[20]
+	mi := &file_asks_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2277,7 @@ func (x *MaskedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskedBy.ProtoReflect.Descriptor instead.
 func (*MaskedBy) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{20}
+	return file_asks_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MaskedBy) GetRecorded() uint32 {
@@ -2183,7 +2313,7 @@ type ResultMasks struct {
 
 func (x *ResultMasks) Reset() {
 	*x = ResultMasks{}
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2325,7 @@ func (x *ResultMasks) String() string {
 func (*ResultMasks) ProtoMessage() {}
 
 func (x *ResultMasks) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[21]
+	mi := &file_asks_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2338,7 @@ func (x *ResultMasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultMasks.ProtoReflect.Descriptor instead.
 func (*ResultMasks) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{21}
+	return file_asks_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResultMasks) GetClear() bool {
@@ -2244,7 +2374,7 @@ type ColumnMask struct {
 
 func (x *ColumnMask) Reset() {
 	*x = ColumnMask{}
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2386,7 @@ func (x *ColumnMask) String() string {
 func (*ColumnMask) ProtoMessage() {}
 
 func (x *ColumnMask) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[22]
+	mi := &file_asks_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2399,7 @@ func (x *ColumnMask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnMask.ProtoReflect.Descriptor instead.
 func (*ColumnMask) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{22}
+	return file_asks_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ColumnMask) GetName() string {
@@ -2315,7 +2445,7 @@ type CopyFormat struct {
 
 func (x *CopyFormat) Reset() {
 	*x = CopyFormat{}
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2327,7 +2457,7 @@ func (x *CopyFormat) String() string {
 func (*CopyFormat) ProtoMessage() {}
 
 func (x *CopyFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[23]
+	mi := &file_asks_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2340,7 +2470,7 @@ func (x *CopyFormat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyFormat.ProtoReflect.Descriptor instead.
 func (*CopyFormat) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{23}
+	return file_asks_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CopyFormat) GetFormat() string {
@@ -2400,7 +2530,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2542,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[24]
+	mi := &file_asks_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2555,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{24}
+	return file_asks_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Origin) GetTable() uint32 {
@@ -2468,7 +2598,7 @@ type CatalogueAsk struct {
 
 func (x *CatalogueAsk) Reset() {
 	*x = CatalogueAsk{}
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2610,7 @@ func (x *CatalogueAsk) String() string {
 func (*CatalogueAsk) ProtoMessage() {}
 
 func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[25]
+	mi := &file_asks_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2623,7 @@ func (x *CatalogueAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAsk.ProtoReflect.Descriptor instead.
 func (*CatalogueAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{25}
+	return file_asks_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CatalogueAsk) GetTarget() string {
@@ -2528,7 +2658,7 @@ type CatalogueAnswer struct {
 
 func (x *CatalogueAnswer) Reset() {
 	*x = CatalogueAnswer{}
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2540,7 +2670,7 @@ func (x *CatalogueAnswer) String() string {
 func (*CatalogueAnswer) ProtoMessage() {}
 
 func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[26]
+	mi := &file_asks_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2553,7 +2683,7 @@ func (x *CatalogueAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueAnswer.ProtoReflect.Descriptor instead.
 func (*CatalogueAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{26}
+	return file_asks_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CatalogueAnswer) GetCatalogue() *Catalogue {
@@ -2589,7 +2719,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2731,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[27]
+	mi := &file_asks_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2744,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{27}
+	return file_asks_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Catalogue) GetRelations() []*Relation {
@@ -2657,7 +2787,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2799,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[28]
+	mi := &file_asks_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2812,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{28}
+	return file_asks_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Relation) GetOid() uint32 {
@@ -2767,7 +2897,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2909,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[29]
+	mi := &file_asks_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2922,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{29}
+	return file_asks_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Attribute) GetNumber() uint32 {
@@ -2848,7 +2978,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_asks_proto_msgTypes[30]
+	mi := &file_asks_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2860,7 +2990,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[30]
+	mi := &file_asks_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2873,7 +3003,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{30}
+	return file_asks_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Function) GetSchema() string {
@@ -3002,7 +3132,7 @@ type AccessAsk struct {
 
 func (x *AccessAsk) Reset() {
 	*x = AccessAsk{}
-	mi := &file_asks_proto_msgTypes[31]
+	mi := &file_asks_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3014,7 +3144,7 @@ func (x *AccessAsk) String() string {
 func (*AccessAsk) ProtoMessage() {}
 
 func (x *AccessAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[31]
+	mi := &file_asks_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3027,7 +3157,7 @@ func (x *AccessAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAsk.ProtoReflect.Descriptor instead.
 func (*AccessAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{31}
+	return file_asks_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AccessAsk) GetPrincipal() *Principal {
@@ -3082,7 +3212,7 @@ type AccessAnswer struct {
 
 func (x *AccessAnswer) Reset() {
 	*x = AccessAnswer{}
-	mi := &file_asks_proto_msgTypes[32]
+	mi := &file_asks_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3094,7 +3224,7 @@ func (x *AccessAnswer) String() string {
 func (*AccessAnswer) ProtoMessage() {}
 
 func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[32]
+	mi := &file_asks_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3107,7 +3237,7 @@ func (x *AccessAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessAnswer.ProtoReflect.Descriptor instead.
 func (*AccessAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{32}
+	return file_asks_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AccessAnswer) GetAllowed() bool {
@@ -3187,7 +3317,7 @@ type RoleConsidered struct {
 
 func (x *RoleConsidered) Reset() {
 	*x = RoleConsidered{}
-	mi := &file_asks_proto_msgTypes[33]
+	mi := &file_asks_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3199,7 +3329,7 @@ func (x *RoleConsidered) String() string {
 func (*RoleConsidered) ProtoMessage() {}
 
 func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[33]
+	mi := &file_asks_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3342,7 @@ func (x *RoleConsidered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleConsidered.ProtoReflect.Descriptor instead.
 func (*RoleConsidered) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{33}
+	return file_asks_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RoleConsidered) GetRole() string {
@@ -3262,7 +3392,7 @@ type SessionAsk struct {
 
 func (x *SessionAsk) Reset() {
 	*x = SessionAsk{}
-	mi := &file_asks_proto_msgTypes[34]
+	mi := &file_asks_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +3404,7 @@ func (x *SessionAsk) String() string {
 func (*SessionAsk) ProtoMessage() {}
 
 func (x *SessionAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[34]
+	mi := &file_asks_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3417,7 @@ func (x *SessionAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAsk.ProtoReflect.Descriptor instead.
 func (*SessionAsk) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{34}
+	return file_asks_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SessionAsk) GetAction() SessionAsk_Action {
@@ -3320,7 +3450,7 @@ type SessionAnswer struct {
 
 func (x *SessionAnswer) Reset() {
 	*x = SessionAnswer{}
-	mi := &file_asks_proto_msgTypes[35]
+	mi := &file_asks_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3462,7 @@ func (x *SessionAnswer) String() string {
 func (*SessionAnswer) ProtoMessage() {}
 
 func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_asks_proto_msgTypes[35]
+	mi := &file_asks_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3475,7 @@ func (x *SessionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionAnswer.ProtoReflect.Descriptor instead.
 func (*SessionAnswer) Descriptor() ([]byte, []int) {
-	return file_asks_proto_rawDescGZIP(), []int{35}
+	return file_asks_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SessionAnswer) GetError() string {
@@ -3515,7 +3645,7 @@ const file_asks_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\tR\x04link\x12\x18\n" +
 	"\aexpires\x18\x03 \x01(\x03R\aexpires\x12\x18\n" +
-	"\afailure\x18\x04 \x01(\tR\afailure\"\xe5\x04\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\x9a\x05\n" +
 	"\rVerdictAnswer\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.sallyport.v1.OutcomeR\aoutcome\x12.\n" +
 	"\areasons\x18\x02 \x03(\v2\x14.sallyport.v1.ReasonR\areasons\x12(\n" +
@@ -3532,7 +3662,16 @@ const file_asks_proto_rawDesc = "" +
 	"\x04plan\x18\f \x01(\v2\x16.sallyport.v1.MaskPlanR\x04plan\x12+\n" +
 	"\x11secret_parameters\x18\r \x03(\rR\x10secretParameters\x120\n" +
 	"\aplanned\x18\x96\x01 \x01(\v2\x15.sallyport.v1.PlannedR\aplanned\x12+\n" +
-	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"W\n" +
+	"\x04exec\x18\x14 \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\x123\n" +
+	"\btransfer\x18\xa8\x01 \x01(\v2\x16.sallyport.v1.TransferR\btransfer\"p\n" +
+	"\bTransfer\x12\x16\n" +
+	"\x06upload\x18\x01 \x01(\bR\x06upload\x12\x1a\n" +
+	"\bpreserve\x18\x02 \x01(\bR\bpreserve\x120\n" +
+	"\x05paths\x18\x03 \x03(\v2\x1a.sallyport.v1.TransferPathR\x05paths\"V\n" +
+	"\fTransferPath\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
+	"\apattern\x18\x02 \x01(\bR\apattern\x12\x18\n" +
+	"\aunknown\x18\x03 \x01(\bR\aunknown\"W\n" +
 	"\aPlanned\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1e\n" +
 	"\n" +
@@ -3694,7 +3833,7 @@ func file_asks_proto_rawDescGZIP() []byte {
 }
 
 var file_asks_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_asks_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_asks_proto_goTypes = []any{
 	(Reuse)(0),                // 0: sallyport.v1.Reuse
 	(Messages)(0),             // 1: sallyport.v1.Messages
@@ -3717,46 +3856,48 @@ var file_asks_proto_goTypes = []any{
 	(*ApprovalAsk)(nil),       // 18: sallyport.v1.ApprovalAsk
 	(*ApprovalAnswer)(nil),    // 19: sallyport.v1.ApprovalAnswer
 	(*VerdictAnswer)(nil),     // 20: sallyport.v1.VerdictAnswer
-	(*Planned)(nil),           // 21: sallyport.v1.Planned
-	(*MaskPlan)(nil),          // 22: sallyport.v1.MaskPlan
-	(*MaskRule)(nil),          // 23: sallyport.v1.MaskRule
-	(*MaskedBy)(nil),          // 24: sallyport.v1.MaskedBy
-	(*ResultMasks)(nil),       // 25: sallyport.v1.ResultMasks
-	(*ColumnMask)(nil),        // 26: sallyport.v1.ColumnMask
-	(*CopyFormat)(nil),        // 27: sallyport.v1.CopyFormat
-	(*Origin)(nil),            // 28: sallyport.v1.Origin
-	(*CatalogueAsk)(nil),      // 29: sallyport.v1.CatalogueAsk
-	(*CatalogueAnswer)(nil),   // 30: sallyport.v1.CatalogueAnswer
-	(*Catalogue)(nil),         // 31: sallyport.v1.Catalogue
-	(*Relation)(nil),          // 32: sallyport.v1.Relation
-	(*Attribute)(nil),         // 33: sallyport.v1.Attribute
-	(*Function)(nil),          // 34: sallyport.v1.Function
-	(*AccessAsk)(nil),         // 35: sallyport.v1.AccessAsk
-	(*AccessAnswer)(nil),      // 36: sallyport.v1.AccessAnswer
-	(*RoleConsidered)(nil),    // 37: sallyport.v1.RoleConsidered
-	(*SessionAsk)(nil),        // 38: sallyport.v1.SessionAsk
-	(*SessionAnswer)(nil),     // 39: sallyport.v1.SessionAnswer
-	(*Principal)(nil),         // 40: sallyport.v1.Principal
-	(*Run)(nil),               // 41: sallyport.v1.Run
-	(CommandKind)(0),          // 42: sallyport.v1.CommandKind
-	(*FileOperation)(nil),     // 43: sallyport.v1.FileOperation
-	(*Forward)(nil),           // 44: sallyport.v1.Forward
-	(*Value)(nil),             // 45: sallyport.v1.Value
-	(*SqlFacts)(nil),          // 46: sallyport.v1.SqlFacts
-	(*Reason)(nil),            // 47: sallyport.v1.Reason
-	(*ExecFacts)(nil),         // 48: sallyport.v1.ExecFacts
-	(Outcome)(0),              // 49: sallyport.v1.Outcome
+	(*Transfer)(nil),          // 21: sallyport.v1.Transfer
+	(*TransferPath)(nil),      // 22: sallyport.v1.TransferPath
+	(*Planned)(nil),           // 23: sallyport.v1.Planned
+	(*MaskPlan)(nil),          // 24: sallyport.v1.MaskPlan
+	(*MaskRule)(nil),          // 25: sallyport.v1.MaskRule
+	(*MaskedBy)(nil),          // 26: sallyport.v1.MaskedBy
+	(*ResultMasks)(nil),       // 27: sallyport.v1.ResultMasks
+	(*ColumnMask)(nil),        // 28: sallyport.v1.ColumnMask
+	(*CopyFormat)(nil),        // 29: sallyport.v1.CopyFormat
+	(*Origin)(nil),            // 30: sallyport.v1.Origin
+	(*CatalogueAsk)(nil),      // 31: sallyport.v1.CatalogueAsk
+	(*CatalogueAnswer)(nil),   // 32: sallyport.v1.CatalogueAnswer
+	(*Catalogue)(nil),         // 33: sallyport.v1.Catalogue
+	(*Relation)(nil),          // 34: sallyport.v1.Relation
+	(*Attribute)(nil),         // 35: sallyport.v1.Attribute
+	(*Function)(nil),          // 36: sallyport.v1.Function
+	(*AccessAsk)(nil),         // 37: sallyport.v1.AccessAsk
+	(*AccessAnswer)(nil),      // 38: sallyport.v1.AccessAnswer
+	(*RoleConsidered)(nil),    // 39: sallyport.v1.RoleConsidered
+	(*SessionAsk)(nil),        // 40: sallyport.v1.SessionAsk
+	(*SessionAnswer)(nil),     // 41: sallyport.v1.SessionAnswer
+	(*Principal)(nil),         // 42: sallyport.v1.Principal
+	(*Run)(nil),               // 43: sallyport.v1.Run
+	(CommandKind)(0),          // 44: sallyport.v1.CommandKind
+	(*FileOperation)(nil),     // 45: sallyport.v1.FileOperation
+	(*Forward)(nil),           // 46: sallyport.v1.Forward
+	(*Value)(nil),             // 47: sallyport.v1.Value
+	(*SqlFacts)(nil),          // 48: sallyport.v1.SqlFacts
+	(*Reason)(nil),            // 49: sallyport.v1.Reason
+	(*ExecFacts)(nil),         // 50: sallyport.v1.ExecFacts
+	(Outcome)(0),              // 51: sallyport.v1.Outcome
 }
 var file_asks_proto_depIdxs = []int32{
 	6,  // 0: sallyport.v1.SessionState.prepared:type_name -> sallyport.v1.Prepared
 	6,  // 1: sallyport.v1.SessionState.cursors:type_name -> sallyport.v1.Prepared
 	5,  // 2: sallyport.v1.SessionState.temporary:type_name -> sallyport.v1.Temporary
-	40, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
-	41, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
-	42, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
+	42, // 3: sallyport.v1.VerdictAsk.principal:type_name -> sallyport.v1.Principal
+	43, // 4: sallyport.v1.VerdictAsk.run:type_name -> sallyport.v1.Run
+	44, // 5: sallyport.v1.VerdictAsk.kind:type_name -> sallyport.v1.CommandKind
 	4,  // 6: sallyport.v1.VerdictAsk.state:type_name -> sallyport.v1.SessionState
-	43, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
-	44, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
+	45, // 7: sallyport.v1.VerdictAsk.operation:type_name -> sallyport.v1.FileOperation
+	46, // 8: sallyport.v1.VerdictAsk.forward:type_name -> sallyport.v1.Forward
 	2,  // 9: sallyport.v1.StateEffect.kind:type_name -> sallyport.v1.StateEffect.Kind
 	11, // 10: sallyport.v1.ApprovalNeed.rules:type_name -> sallyport.v1.ApprovalRule
 	17, // 11: sallyport.v1.ApprovalRule.any:type_name -> sallyport.v1.ApprovalReviewers
@@ -3767,50 +3908,52 @@ var file_asks_proto_depIdxs = []int32{
 	17, // 16: sallyport.v1.ApprovalStep.escalate:type_name -> sallyport.v1.ApprovalReviewers
 	16, // 17: sallyport.v1.Estimate.scans:type_name -> sallyport.v1.PlannedScan
 	13, // 18: sallyport.v1.ApprovalReviewers.hours:type_name -> sallyport.v1.OfficeHours
-	40, // 19: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
-	41, // 20: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
-	42, // 21: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
-	45, // 22: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
-	46, // 23: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
+	42, // 19: sallyport.v1.ApprovalAsk.principal:type_name -> sallyport.v1.Principal
+	43, // 20: sallyport.v1.ApprovalAsk.run:type_name -> sallyport.v1.Run
+	44, // 21: sallyport.v1.ApprovalAsk.kind:type_name -> sallyport.v1.CommandKind
+	47, // 22: sallyport.v1.ApprovalAsk.parameters:type_name -> sallyport.v1.Value
+	48, // 23: sallyport.v1.ApprovalAsk.sql:type_name -> sallyport.v1.SqlFacts
 	10, // 24: sallyport.v1.ApprovalAsk.need:type_name -> sallyport.v1.ApprovalNeed
-	47, // 25: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
-	48, // 26: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
-	43, // 27: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
-	44, // 28: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
+	49, // 25: sallyport.v1.ApprovalAsk.reasons:type_name -> sallyport.v1.Reason
+	50, // 26: sallyport.v1.ApprovalAsk.exec:type_name -> sallyport.v1.ExecFacts
+	45, // 27: sallyport.v1.ApprovalAsk.operation:type_name -> sallyport.v1.FileOperation
+	46, // 28: sallyport.v1.ApprovalAsk.forward:type_name -> sallyport.v1.Forward
 	14, // 29: sallyport.v1.ApprovalAsk.grant:type_name -> sallyport.v1.AccessGrant
 	15, // 30: sallyport.v1.ApprovalAsk.estimate:type_name -> sallyport.v1.Estimate
-	49, // 31: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
-	47, // 32: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
-	46, // 33: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
+	51, // 31: sallyport.v1.VerdictAnswer.outcome:type_name -> sallyport.v1.Outcome
+	49, // 32: sallyport.v1.VerdictAnswer.reasons:type_name -> sallyport.v1.Reason
+	48, // 33: sallyport.v1.VerdictAnswer.sql:type_name -> sallyport.v1.SqlFacts
 	0,  // 34: sallyport.v1.VerdictAnswer.reuse:type_name -> sallyport.v1.Reuse
 	8,  // 35: sallyport.v1.VerdictAnswer.secrets:type_name -> sallyport.v1.Span
 	9,  // 36: sallyport.v1.VerdictAnswer.effects:type_name -> sallyport.v1.StateEffect
-	22, // 37: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
-	21, // 38: sallyport.v1.VerdictAnswer.planned:type_name -> sallyport.v1.Planned
-	48, // 39: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
-	23, // 40: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
-	25, // 41: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
-	1,  // 42: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
-	28, // 43: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
-	24, // 44: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
-	24, // 45: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
-	26, // 46: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
-	27, // 47: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
-	24, // 48: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
-	24, // 49: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
-	31, // 50: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
-	32, // 51: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
-	34, // 52: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
-	33, // 53: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
-	40, // 54: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
-	41, // 55: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
-	37, // 56: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
-	3,  // 57: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	24, // 37: sallyport.v1.VerdictAnswer.plan:type_name -> sallyport.v1.MaskPlan
+	23, // 38: sallyport.v1.VerdictAnswer.planned:type_name -> sallyport.v1.Planned
+	50, // 39: sallyport.v1.VerdictAnswer.exec:type_name -> sallyport.v1.ExecFacts
+	21, // 40: sallyport.v1.VerdictAnswer.transfer:type_name -> sallyport.v1.Transfer
+	22, // 41: sallyport.v1.Transfer.paths:type_name -> sallyport.v1.TransferPath
+	25, // 42: sallyport.v1.MaskPlan.rules:type_name -> sallyport.v1.MaskRule
+	27, // 43: sallyport.v1.MaskPlan.results:type_name -> sallyport.v1.ResultMasks
+	1,  // 44: sallyport.v1.MaskPlan.messages:type_name -> sallyport.v1.Messages
+	30, // 45: sallyport.v1.MaskPlan.origins:type_name -> sallyport.v1.Origin
+	26, // 46: sallyport.v1.MaskPlan.whole:type_name -> sallyport.v1.MaskedBy
+	26, // 47: sallyport.v1.MaskPlan.notifications:type_name -> sallyport.v1.MaskedBy
+	28, // 48: sallyport.v1.ResultMasks.columns:type_name -> sallyport.v1.ColumnMask
+	29, // 49: sallyport.v1.ResultMasks.copy:type_name -> sallyport.v1.CopyFormat
+	26, // 50: sallyport.v1.ColumnMask.by:type_name -> sallyport.v1.MaskedBy
+	26, // 51: sallyport.v1.Origin.by:type_name -> sallyport.v1.MaskedBy
+	33, // 52: sallyport.v1.CatalogueAnswer.catalogue:type_name -> sallyport.v1.Catalogue
+	34, // 53: sallyport.v1.Catalogue.relations:type_name -> sallyport.v1.Relation
+	36, // 54: sallyport.v1.Catalogue.functions:type_name -> sallyport.v1.Function
+	35, // 55: sallyport.v1.Relation.columns:type_name -> sallyport.v1.Attribute
+	42, // 56: sallyport.v1.AccessAsk.principal:type_name -> sallyport.v1.Principal
+	43, // 57: sallyport.v1.AccessAsk.run:type_name -> sallyport.v1.Run
+	39, // 58: sallyport.v1.AccessAnswer.considered:type_name -> sallyport.v1.RoleConsidered
+	3,  // 59: sallyport.v1.SessionAsk.action:type_name -> sallyport.v1.SessionAsk.Action
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_asks_proto_init() }
@@ -3825,7 +3968,7 @@ func file_asks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_asks_proto_rawDesc), len(file_asks_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
