@@ -253,7 +253,7 @@ func (ch *channel) decideAndRun(ctx context.Context, req *xssh.Request) error {
 		}
 		return ch.refuse(number, d.Refusal())
 	}
-	run := &command{Command: c, number: number, in: in, req: req, replied: replied, began: ch.r.s.Now(), masks: d.Masks}
+	run := &command{Command: c, number: number, in: in, req: req, replied: replied, began: ch.r.s.Now(), masks: d.Masks, moves: d.Transfer}
 	if ch.isRestricted(c) {
 		return ch.restrict(ctx, run)
 	}

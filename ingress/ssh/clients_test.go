@@ -86,6 +86,17 @@ func TestPutty(t *testing.T) {
 	if got.status != 0 || !bytes.Equal(mustRead(t, dir+"/c"), data) {
 		t.Errorf("psftp: %+v", got)
 	}
+	g.Enforcer.Set("r2", transfers)
+	for _, names := range [][]string{{dir + "/a", alice + "+web1@127.0.0.1:" + dir + "/d"}, {alice + "+web1@127.0.0.1:" + dir + "/d", dir + "/e"},
+		{dir + "/a", alice + "+web1@127.0.0.1:" + dir + "/forbidden"}} {
+		got := finish(t, g.command(t, lookup(t, "pscp"), append(append(args, "-scp", "-q"), names...)...))
+		if refused := strings.Contains(names[1], "forbidden"); (got.status != 0) != refused || strings.Contains(got.err, "that is forbidden") != refused {
+			t.Errorf("pscp: %+v", got)
+		}
+	}
+	if !bytes.Equal(mustRead(t, dir+"/e"), data) {
+		t.Error("pscp brought something else back")
+	}
 }
 
 const paramikoScript = `

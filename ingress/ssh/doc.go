@@ -48,15 +48,16 @@
 // environment that was passed on; input before it is forwarded and output before it is delivered;
 // signals; exit statuses. Of terminal input that the target does not echo, a password most
 // likely, a marker: see echo.go. Of SFTP each operation with its verdict and result, and what
-// is moved, or its digest. Forwarded connections with their bytes.
+// is moved, or its digest. The same of what the old scp moves over a command (scp.go); of its
+// conversation, that is all there is. Forwarded connections with their bytes.
 //
 // # What is refused
 //
 // Agent and X11 forwarding, unix sockets, tunnels, subsystems other than sftp, environment variables
 // that the target does not list, and every channel, request and SFTP operation that is not named
 // here. A refused command has a line on standard error and exit status 1, an SFTP operation
-// SSH_FX_PERMISSION_DENIED, a channel or forward the protocol's own failure. A session that is
-// refused altogether says so to the first command on it.
+// SSH_FX_PERMISSION_DENIED, a file of the old scp a warning of scp's, a channel or forward the protocol's own failure. A
+// session that is refused altogether says so to the first command on it.
 //
 // # How the gateway ends a session
 //
@@ -66,7 +67,7 @@
 //
 // # What is held
 //
-// A shell, a command, an SFTP operation, a forward. The request for a channel is answered at once, so
+// A shell, a command, an operation on a file, a forward. The request for a channel is answered at once, so
 // that the client can be told on standard error; Ctrl-C on a terminal withdraws, and so
 // does leaving. Of a forward only those hear who have another channel open.
 package ssh

@@ -42,6 +42,7 @@ func TestDropbearTarget(t *testing.T) {
 	if got := g.ssh(t, "stty size; exit 4\n", "-tt", "gw"); got.status != 4 {
 		t.Errorf("a shell: %+v", got)
 	}
+	g.Enforcer.Set("r1", transfers)
 	data := noise(t, 300<<10)
 	dir := t.TempDir()
 	if err := os.WriteFile(dir+"/a", data, 0o600); err != nil {
@@ -68,12 +69,19 @@ func TestDropbearTarget(t *testing.T) {
 		t.Errorf("the target says\n%s", log)
 	}
 	g.stop()
+	files := 0
 	for _, id := range g.Sessions(t) {
 		for _, e := range g.Closed(t, id) {
+			if e.GetFile() != nil {
+				files++
+			}
 			if strings.Contains(e.String(), targetPassword) {
 				t.Errorf("the target's password is on the log: %v", e)
 			}
 		}
+	}
+	if files != 2 {
+		t.Errorf("%d files are recorded", files)
 	}
 }
 

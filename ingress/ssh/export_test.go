@@ -1,5 +1,10 @@
 package ssh
 
+import (
+	"bufio"
+	"bytes"
+)
+
 // What the package's pure parts do, for tests from outside.
 
 // Part is a piece of recorded input: its format and its data.
@@ -72,3 +77,15 @@ func (b Backlog) Put(n int) { b.b.put(n) }
 
 // Wait returns when nothing waits.
 func (b Backlog) Wait() { b.b.wait() }
+
+// DecodeScp reads a record of the old scp, and an answer: the name and the line of the record.
+func DecodeScp(b []byte) (name string, raw []byte, err error) {
+	_, _ = readAnswer(bufio.NewReader(bytes.NewReader(b)), maxClientLine)
+	rec, err := readRecord(bufio.NewReader(bytes.NewReader(b)), maxClientLine)
+	return rec.name, rec.raw, err
+}
+
+// AnswerIsAbout reports whether an answer of the old scp is about a name.
+func AnswerIsAbout(text, name string) bool {
+	return scpAnswer{kind: scpWarning, text: text}.about(name)
+}

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"sallyport/approvals"
-	"sallyport/ingress/sessiontest"
 	"sallyport/schemas"
 )
 
@@ -30,7 +29,7 @@ type desk struct {
 func openDesk(t testing.TB, g *gateway) *desk {
 	t.Helper()
 	g.Enforcer.Set("r1", func(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
-		v := sessiontest.Judge(a)
+		v := transfers(a)
 		if strings.Contains(a.Text, "please") || a.Kind == schemas.CommandKind_COMMAND_KIND_SHELL {
 			v.Outcome, v.Reuse = schemas.Outcome_OUTCOME_HOLD, schemas.Reuse_REUSE_EXACT
 			v.Reasons = []*schemas.Reason{{Policy: "ask-nicely", Message: "that needs bob"}}

@@ -23,7 +23,8 @@ type command struct {
 	req     *xssh.Request
 	replied bool
 	began   time.Time
-	masks   *session.Masks // nil: none
+	masks   *session.Masks    // nil: none
+	moves   *schemas.Transfer // not nil: it is the far end of the old scp
 
 	bytesIn, bytesOut atomic.Uint64
 	mu                sync.Mutex
@@ -131,11 +132,14 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	if err != nil {
 		return err
 	}
-	if c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM {
+	switch {
+	case c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM:
 		x := ch.newSFTP(c, to)
 		go x.pumpIn(ctx, stop)
 		pump(func() { x.pumpOut(ctx) })
-	} else {
+	case c.moves != nil:
+		pump(func() { ch.scp(ctx, c, to) })
+	default:
 		out, err := ch.output(c, ch.client, schemas.Channel_CHANNEL_OUT, watch)
 		if err != nil {
 			return err

@@ -53,11 +53,16 @@ type asked struct {
 }
 
 func (ch *channel) newSFTP(c *command, to xssh.Channel) *sftp {
-	return &sftp{ch: ch, c: c, to: to, keep: ch.r.target.Target.SSH == nil || ch.r.target.Target.SSH.Files != resources.FilesDigest,
+	return &sftp{ch: ch, c: c, to: to, keep: ch.r.keepsFiles(),
 		pending: make(map[uint32]*asked), files: make(map[string]*openFile)}
 }
 
-// pumpSFTP reads the client's requests.
+// keepsFiles reports whether recordings have what is in files, or digests alone.
+func (r *relay) keepsFiles() bool {
+	return r.target.Target.SSH == nil || r.target.Target.SSH.Files != resources.FilesDigest
+}
+
+// pumpIn reads the client's requests.
 func (x *sftp) pumpIn(ctx context.Context, stop <-chan struct{}) {
 	err := x.front(ctx, bufio.NewReaderSize(inputReader{x.c.in, stop}, chunk))
 	switch {
@@ -227,43 +232,17 @@ func (x *sftp) judge(ctx context.Context, q *request, op *schemas.FileOperation,
 	if err := x.resolve(ctx, op, follows); err != nil {
 		return false, err
 	}
-	s := x.ch.r.s
-	c := fileCommand(op, x.ch.r.login, x.c.number)
-	d, err := s.Judge(ctx, c)
+	number, refusal, err := x.ch.judgeFile(ctx, x.c, op, nil)
 	if err != nil {
 		return false, err
 	}
-	if d.Failure != "" { // of text that cannot be judged, nothing is recorded as text
-		op.Path, op.To = strings.ToValidUTF8(op.Path, "\uFFFD"), strings.ToValidUTF8(op.To, "\uFFFD")
-	}
-	number, err := s.Command(ctx, c, d)
-	if err != nil {
-		return false, err
-	}
-	if err := s.Commit(ctx); err != nil {
-		return false, err
-	}
-	if d.Held() {
-		if d, err = x.hold(ctx, number, c, d); err != nil {
-			return false, err
-		}
-	}
-	if d.Allowed() {
+	if refusal == nil {
 		a.number, a.path = number, op.Path
 		return true, nil
 	}
-	e := d.Refusal()
-	if err := s.Result(&schemas.Result{Command: number, Refused: true, Error: failure(e)}); err != nil {
-		return false, err
-	}
-	lines := said(e)
+	lines := said(refusal)
 	x.ch.say(lines...)
 	return false, x.answer(statusPacket(q.id, fxPermissionDenied, strings.Map(visible, strings.Join(lines, "; "))))
-}
-
-// hold waits for consent to one operation. What the client sends meanwhile waits, too.
-func (x *sftp) hold(ctx context.Context, number uint64, c session.Command, d *session.Decision) (*session.Decision, error) {
-	return x.ch.hold(ctx, number, c, d, x.c.in)
 }
 
 // resolve makes the paths of an operation what the target takes them for.

@@ -150,28 +150,7 @@ func (x *sftp) closed(handle string) error {
 	if f == nil {
 		return nil
 	}
-	return x.moved(f, nil)
-}
-
-// moved records a file that is no longer open. why is for one that was not closed.
-func (x *sftp) moved(f *openFile, why *schemas.Failure) error {
-	s := x.ch.r.s
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.dir {
-		fact := &schemas.File{Command: f.number, Path: f.path, BytesIn: f.in.bytes, BytesOut: f.out.bytes, Kept: x.keep}
-		if why == nil {
-			fact.DigestIn = f.in.sum()
-		}
-		if f.ended {
-			fact.DigestOut = f.out.sum()
-		}
-		if err := s.File(fact); err != nil {
-			return err
-		}
-	}
-	return s.Result(&schemas.Result{Command: f.number, Tag: statusName(fxOK), Bytes: f.out.bytes, BytesIn: f.in.bytes,
-		Duration: time.Now().UnixNano() - f.began, Error: why})
+	return f.report(x.ch.r.s, x.keep, nil)
 }
 
 // abandon records what is left when the target has ended.
@@ -189,6 +168,6 @@ func (x *sftp) abandon() {
 		}
 	}
 	for _, f := range files {
-		_ = x.moved(f, unknown)
+		_ = f.report(x.ch.r.s, x.keep, unknown)
 	}
 }

@@ -1,11 +1,13 @@
 package ssh
 
 import (
+	"context"
 	"crypto/sha256"
 	"hash"
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"sallyport/ingress/session"
 	"sallyport/schemas"
@@ -49,6 +51,26 @@ func (f *openFile) went(d *digest, offset uint64, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d.add(offset, data)
+}
+
+// report records a file that is no longer open. why is for one that was not closed, or not written as a whole.
+func (f *openFile) report(s *session.Session, kept bool, why *schemas.Failure) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.dir {
+		fact := &schemas.File{Command: f.number, Path: f.path, BytesIn: f.in.bytes, BytesOut: f.out.bytes, Kept: kept}
+		if why == nil {
+			fact.DigestIn = f.in.sum()
+		}
+		if f.ended {
+			fact.DigestOut = f.out.sum()
+		}
+		if err := s.File(fact); err != nil {
+			return err
+		}
+	}
+	return s.Result(&schemas.Result{Command: f.number, Tag: statusName(fxOK), Bytes: f.out.bytes, BytesIn: f.in.bytes,
+		Duration: time.Now().UnixNano() - f.began, Error: why})
 }
 
 // sum is the digest; nil when it is not of the whole.
@@ -132,6 +154,37 @@ func fileCommand(op *schemas.FileOperation, login string, parent uint64) session
 		text += " for reading"
 	}
 	return session.Command{Kind: schemas.CommandKind_COMMAND_KIND_FILE, Text: text, Operation: op, Login: login, Parent: parent}
+}
+
+// judgeFile decides and records an operation on a file, which is part of what c runs, and waits for consent to one that is
+// held: what the client sends meanwhile waits, too. denial is a decision that was made already, nil: none. refusal
+// is what the client is to be told; nil: it may be done.
+func (ch *channel) judgeFile(ctx context.Context, c *command, op *schemas.FileOperation, denial *session.Decision) (number uint64, refusal *schemas.Error, err error) {
+	s, one, d := ch.r.s, fileCommand(op, ch.r.login, c.number), denial
+	if d == nil {
+		if d, err = s.Judge(ctx, one); err != nil {
+			return 0, nil, err
+		}
+	}
+	if d.Failure != "" { // of text that cannot be judged, nothing is recorded as text
+		op.Path, op.To = strings.ToValidUTF8(op.Path, "\uFFFD"), strings.ToValidUTF8(op.To, "\uFFFD")
+	}
+	if number, err = s.Command(ctx, one, d); err != nil {
+		return 0, nil, err
+	}
+	if err := s.Commit(ctx); err != nil {
+		return 0, nil, err
+	}
+	if d.Held() {
+		if d, err = ch.hold(ctx, number, one, d, c.in); err != nil {
+			return 0, nil, err
+		}
+	}
+	if d.Allowed() {
+		return number, nil, nil
+	}
+	refusal = d.Refusal()
+	return number, refusal, s.Result(&schemas.Result{Command: number, Refused: true, Error: failure(refusal)})
 }
 
 // lexical makes a path absolute and clean without asking the target.

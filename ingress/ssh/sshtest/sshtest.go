@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -161,7 +162,10 @@ func (s *Server) start(ctx context.Context, sshd string, c Config) error {
 		"HostCertificate "+s.Path("host_ed25519-cert.pub"), "PidFile none", "AuthorizedKeysFile "+s.Path("authorized_keys"),
 		"TrustedUserCAKeys "+s.Path("user_cas"), "StrictModes no", "PermitRootLogin yes", "PasswordAuthentication no",
 		"KbdInteractiveAuthentication no", "UsePAM no", "AllowTcpForwarding yes", "GatewayPorts no", "AcceptEnv LANG LC_* GW_*",
-		"SetEnv HOME="+s.dir, "MaxSessions 200", "MaxStartups 500", "PrintMotd no", "PrintLastLog no", "Subsystem sftp internal-sftp", "LogLevel VERBOSE")
+		"SetEnv HOME="+s.dir, "MaxSessions 200", "MaxStartups 500", "PrintMotd no", "PrintLastLog no", "LogLevel VERBOSE")
+	if !slices.ContainsFunc(c.Lines, func(l string) bool { return strings.HasPrefix(l, "Subsystem ") }) {
+		lines = append(lines, "Subsystem sftp internal-sftp")
+	}
 	if err := os.WriteFile(s.Path("sshd_config"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}

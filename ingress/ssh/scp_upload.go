@@ -1,0 +1,191 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"sallyport/schemas"
+)
+
+// upload follows files to the target.
+func (x *scp) upload(ctx context.Context) error {
+	if a, err := x.fromTarget(); err != nil || a.kind != scpOK {
+		return err
+	}
+	top, looked := x.operands[0].look(ctx, &x.names)
+	if errors.Is(looked, errOver) {
+		return looked
+	}
+	for {
+		rec, err := readRecord(x.client, maxClientLine)
+		if err != nil {
+			return ofClient(err)
+		}
+		if err := x.ch.r.s.Wait(ctx); err != nil {
+			return err
+		}
+		more := true
+		switch rec.kind {
+		case scpFile, scpDir:
+			more, err = x.put(ctx, rec, top.directory)
+		case scpWarning:
+			err = x.say(x.toTarget, rec.raw)
+		case scpFatal:
+			more, err = false, x.say(x.toTarget, rec.raw)
+		case scpEnd, scpTimes:
+			if rec.kind == scpEnd {
+				if len(x.dirs) == 0 {
+					return errClient
+				}
+				x.dirs = x.dirs[:len(x.dirs)-1]
+			}
+			more, err = x.told(rec)
+		}
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// told passes a record on to which scp never says no, but to one before it: then the conversation is over.
+func (x *scp) told(rec scpRecord) (bool, error) {
+	if err := x.say(x.toTarget, rec.raw); err != nil {
+		return false, err
+	}
+	a, err := x.fromTarget()
+	return a.kind == scpOK, err
+}
+
+// destination is where the target puts what it is told now: as its sink does, into a directory or, at the
+// beginning, under the name that it was given.
+func (x *scp) destination(rec scpRecord, into bool) operand {
+	o := x.operands[0]
+	switch {
+	case len(x.dirs) > 0:
+		o = x.dirs[len(x.dirs)-1]
+	case !into:
+		return o
+	}
+	return o.within(rec.name)
+}
+
+// put decides about a file or directory for the target and, if it may be, passes it on. more is false when the conversation
+// cannot go on.
+func (x *scp) put(ctx context.Context, rec scpRecord, into bool) (more bool, err error) {
+	if rec.name == "." {
+		return false, errClient
+	}
+	o := x.destination(rec, into)
+	at, looked := o.look(ctx, &x.names)
+	if errors.Is(looked, errOver) {
+		return false, looked
+	}
+	began := x.ch.r.s.Now().UnixNano()
+	numbers, refusal, err := x.allowed(ctx, at, looked, rec)
+	if err != nil {
+		return false, err
+	}
+	if refusal != nil {
+		return true, x.say(x.toClient, scpRefusal(o.path, refusalText(refusal)))
+	}
+	if err := x.say(x.toTarget, rec.raw); err != nil {
+		return false, err
+	}
+	a, err := x.fromTarget()
+	if err != nil {
+		return false, err
+	}
+	more = a.kind == scpOK || a.kind == scpWarning && a.about(o.base())
+	switch {
+	case a.kind != scpOK:
+	case rec.kind == scpDir:
+		x.dirs = append(x.dirs, o)
+	default:
+		x.file = &openFile{path: at.path, number: numbers[0], began: began}
+		if a, err = x.receive(ctx, rec.size); err != nil {
+			return false, err
+		}
+		numbers, more = numbers[1:], a.kind != scpFatal
+	}
+	for _, n := range numbers {
+		if err := x.done(n, began, a); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
+}
+
+// allowed asks for all that a record does: it makes a file or directory, and sets its mode and times if the client
+// wants them kept. The numbers are those of the operations, the first of them a file's own.
+func (x *scp) allowed(ctx context.Context, at place, looked error, rec scpRecord) (numbers []uint64, refusal *schemas.Error, err error) {
+	var ops []*schemas.FileOperation
+	switch {
+	case rec.kind == scpFile:
+		ops = append(ops, &schemas.FileOperation{Operation: "open", Writes: true})
+	case !at.directory:
+		ops = append(ops, &schemas.FileOperation{Operation: "mkdir"})
+	}
+	if x.c.moves.Preserve {
+		ops = append(ops, &schemas.FileOperation{Operation: "setstat", Detail: "permissions, times"})
+	}
+	for _, op := range ops {
+		number, refusal, err := x.judge(ctx, at, looked, op)
+		if err != nil {
+			return nil, nil, err
+		}
+		if refusal != nil { // what was allowed of it is not done either
+			for _, n := range numbers {
+				if err := x.ch.r.s.Result(&schemas.Result{Command: n, Refused: true, Error: failure(refusal)}); err != nil {
+					return nil, nil, err
+				}
+			}
+			return nil, refusal, nil
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, nil, nil
+}
+
+// receive passes a file's data on to the target, recorded first, and returns what the target makes of it.
+func (x *scp) receive(ctx context.Context, size uint64) (scpAnswer, error) {
+	s := x.ch.r.s
+	for left := size; left > 0; {
+		n, err := io.ReadAtLeast(x.client, x.buf[:min(left, chunk)], 1)
+		if err != nil {
+			return scpAnswer{}, ofClient(err)
+		}
+		left -= uint64(n)
+		if err := s.Wait(ctx); err != nil {
+			return scpAnswer{}, err
+		}
+		if err := x.content(ctx, x.buf[:n], schemas.Channel_CHANNEL_IN, &x.file.in); err != nil {
+			return scpAnswer{}, err
+		}
+		if err := s.Flush(ctx); err != nil {
+			return scpAnswer{}, err
+		}
+		if err := s.Err(); err != nil {
+			return scpAnswer{}, err
+		}
+		if err := x.say(x.toTarget, x.buf[:n]); err != nil {
+			return scpAnswer{}, err
+		}
+	}
+	sent, err := x.fromClient()
+	if err != nil {
+		return sent, err
+	}
+	a, err := x.fromTarget()
+	if err != nil {
+		return a, err
+	}
+	var why *schemas.Failure
+	switch {
+	case sent.kind != scpOK:
+		why = refusedFile(sent)
+	case a.kind != scpOK:
+		why = refusedFile(a)
+	}
+	return a, x.close(why)
+}
