@@ -29,6 +29,8 @@ type Stream struct {
 	skip kind // kindPrivateKey or kindJWT: the rest of one is dropped; kinds: nothing is
 
 	weave *weave // of a Terminal: what stands between the text; nil: nothing
+	trace trace
+	told  int // bytes that were given out for what is dropped next
 }
 
 // minHoldBack is the least that rules for secrets need: a stretch of a line with what belongs to it.
@@ -60,6 +62,17 @@ func (s *Stream) Write(dst, chunk []byte) (out []byte, hits []Hit) {
 	return out, hits
 }
 
+// Close is Flush, for the last time: nothing follows.
+func (s *Stream) Close(dst []byte) (out []byte, hits []Hit) {
+	out, hits = s.Flush(dst)
+	if s.skip != kinds {
+		out = s.dropTo(out, len(s.buf))
+	}
+	return out, hits
+}
+
+func (s *Stream) traced() *trace { return &s.trace }
+
 // Flush appends what is held back, as if nothing followed. The stream can be used on; what comes then
 // still knows what was before, but a find that was cut here is cut.
 func (s *Stream) Flush(dst []byte) (out []byte, hits []Hit) {
@@ -70,8 +83,11 @@ func (s *Stream) Flush(dst []byte) (out []byte, hits []Hit) {
 
 func (s *Stream) advance(dst []byte, hits []Hit, final bool) ([]byte, []Hit) {
 	for {
-		if s.skip != kinds && !s.drop() {
-			return dst, hits
+		if s.skip != kinds {
+			var done bool
+			if dst, done = s.drop(dst); !done {
+				return dst, hits
+			}
 		}
 		sc := scan{v: s.buf, from: s.from, line: s.line, key: kinds}
 		s.set.scanner.run(&sc)
@@ -89,7 +105,7 @@ func (s *Stream) advance(dst []byte, hits []Hit, final bool) ([]byte, []Hit) {
 		dst, hits = s.give(dst, hits, &sc, cut)
 		if over {
 			dst, hits = append(dst, Redacted...), count(hits, s.set.owner[sc.key])
-			s.skip = sc.key
+			s.skip, s.told = sc.key, len(Redacted)
 		}
 		s.trim(cut)
 		if !over {
@@ -98,9 +114,10 @@ func (s *Stream) advance(dst []byte, hits []Hit, final bool) ([]byte, []Hit) {
 	}
 }
 
-// drop drops the rest of what was too long, and reports whether it has ended.
-func (s *Stream) drop() bool {
-	end, done := s.from, false
+// drop drops the rest of what was too long, and reports whether it has ended. What stands between its text
+// stays.
+func (s *Stream) drop(dst []byte) (out []byte, done bool) {
+	end := s.from
 	switch s.skip {
 	case kindPrivateKey:
 		end, done = keyEnd(s.buf, s.from, false)
@@ -113,11 +130,26 @@ func (s *Stream) drop() bool {
 		}
 		done = end < len(s.buf)
 	}
-	s.trim(end)
+	dst = s.dropTo(dst, end)
 	if done {
 		s.skip = kinds
 	}
-	return done
+	return dst, done
+}
+
+func (s *Stream) dropTo(dst []byte, end int) []byte {
+	begin, given := s.trace.begin(), len(dst)
+	if s.weave != nil {
+		dst = s.weave.dropped(dst, s.from, end)
+	} else {
+		s.trace.in += uint64(end - s.from)
+	}
+	if end > s.from {
+		s.trace.end(begin, s.told+len(dst)-given, s.skip.set())
+		s.told = 0
+	}
+	s.trim(end)
+	return dst
 }
 
 // cut returns up to where the buffer can be given out: nothing that was found or may still be found
@@ -158,17 +190,26 @@ func (s *Stream) give(dst []byte, hits []Hit, sc *scan, cut int) ([]byte, []Hit)
 		p := s.set.place(m)
 		hits = count(hits, p.rule)
 		dst = s.plain(dst, end, p.start)
-		if s.weave != nil {
-			dst, end = s.weave.masked(dst, s.buf, p.start, p.end, s.set.rules[p.rule].Transform), p.end
-			continue
-		}
-		var null bool
-		if dst, null = s.set.rules[p.rule].Transform.Text(dst, s.buf[p.start:p.end]); null {
-			dst = append(dst, Redacted...)
-		}
+		begin, given := s.trace.begin(), len(dst)
+		dst = s.masked(dst, p)
+		s.trace.end(begin, len(dst)-given, sc.over(p.start, p.end))
 		end = p.end
 	}
 	return s.plain(dst, end, max(cut, end)), hits
+}
+
+// masked appends a find as its rule leaves it.
+func (s *Stream) masked(dst []byte, p place) []byte {
+	t := s.set.rules[p.rule].Transform
+	if s.weave != nil {
+		return s.weave.masked(dst, s.buf, p.start, p.end, t)
+	}
+	s.trace.in += uint64(p.end - p.start)
+	dst, null := t.Text(dst, s.buf[p.start:p.end])
+	if null {
+		dst = append(dst, Redacted...)
+	}
+	return dst
 }
 
 // plain appends the buffer as it is.
@@ -176,6 +217,7 @@ func (s *Stream) plain(dst []byte, from, to int) []byte {
 	if s.weave != nil {
 		return s.weave.plain(dst, s.buf, from, to)
 	}
+	s.trace.pass(to - from)
 	return append(dst, s.buf[from:to]...)
 }
 

@@ -36,6 +36,7 @@ func NewTerminal(c StreamConfig) (*Terminal, error) {
 	}
 	t := &Terminal{s: *s}
 	t.s.weave = &t.weave
+	t.weave.trace = &t.s.trace
 	return t, nil
 }
 
@@ -60,9 +61,14 @@ func (t *Terminal) Flush(dst []byte) (out []byte, hits []Hit) { return t.s.Flush
 
 // Close appends everything.
 func (t *Terminal) Close(dst []byte) (out []byte, hits []Hit) {
-	out, hits = t.s.Flush(dst)
-	return append(out, t.seq...), hits
+	t.sequence(t.seq)
+	t.seq, t.state, t.escaped = t.seq[:0], termText, false
+	out, hits = t.s.Close(dst)
+	hits, t.strings = append(hits, t.strings...), nil
+	return out, hits
 }
+
+func (t *Terminal) traced() *trace { return &t.s.trace }
 
 // termState is where in a sequence output is, as package screen and most terminals follow it
 // (https://vt100.net/emu/dec_ansi_parser): an escape character begins another sequence wherever it
@@ -156,7 +162,7 @@ func (t *Terminal) sequence(seq []byte) {
 	if len(seq) == 0 { // all of it was passed on in pieces
 		return
 	}
-	at := woven{at: len(t.s.buf), data: bytes.Clone(seq)}
+	at := woven{at: len(t.s.buf), data: bytes.Clone(seq), size: len(seq)}
 	last := seq[len(seq)-1]
 	isString := seq[0] != esc || len(seq) > 1 && bytes.IndexByte([]byte("]PX^_"), seq[1]) >= 0
 	switch {
@@ -166,8 +172,12 @@ func (t *Terminal) sequence(seq []byte) {
 		if seq[0] == esc { // the letter that says what it is is not of the text
 			begin = 2
 		}
-		if masked, hits, _ := t.s.set.Apply(nil, seq[begin:]); hits != nil {
+		if masked, hits, null := t.s.set.Apply(nil, seq[begin:]); hits != nil {
+			if null { // a string without a value is none: the terminal would wait for its end
+				masked = append([]byte(Redacted), seq[len(seq)-terminator(seq):]...)
+			}
 			at.data = append(bytes.Clone(seq[:begin]), masked...)
+			at.finds = t.s.set.scanner.in(seq[begin:])
 			for _, h := range hits {
 				for range h.Count {
 					t.strings = count(t.strings, h.Rule)
@@ -188,14 +198,44 @@ func (t *Terminal) sequence(seq []byte) {
 	t.weave.all = append(t.weave.all, at)
 }
 
+// terminator is how many bytes end a string; 0: it goes on.
+func terminator(seq []byte) int {
+	switch {
+	case bytes.HasSuffix(seq, []byte{0x07}):
+		return 1
+	case bytes.HasSuffix(seq, []byte{esc, '\\'}):
+		return 2
+	}
+	return 0
+}
+
 // weave is the sequences between the text of a stream's buffer.
-type weave struct{ all []woven }
+type weave struct {
+	all   []woven
+	trace *trace
+}
 
 // woven is one, before the byte at, or in its place.
 type woven struct {
 	at     int
 	data   []byte
-	stands byte // what stands in the buffer in its place; 0: nothing
+	stands byte    // what stands in the buffer in its place; 0: nothing
+	size   int     // bytes of the input
+	finds  kindSet // what was masked in data
+}
+
+// next appends the first sequence.
+func (w *weave) next(dst []byte) []byte {
+	first := w.all[0]
+	w.all = w.all[1:]
+	if first.finds == 0 {
+		w.trace.pass(first.size)
+	} else {
+		begin := w.trace.begin()
+		w.trace.in += uint64(first.size)
+		w.trace.end(begin, len(first.data), first.finds)
+	}
+	return append(dst, first.data...)
 }
 
 // shift follows the buffer, of which the first n bytes are forgotten.
@@ -209,8 +249,7 @@ func (w *weave) shift(n int) {
 func (w *weave) until(dst []byte, i int) (out []byte, instead bool) {
 	for len(w.all) > 0 && w.all[0].at <= i {
 		first := w.all[0]
-		dst = append(dst, first.data...)
-		w.all = w.all[1:]
+		dst = w.next(dst)
 		if first.stands != 0 && first.at == i {
 			return dst, true
 		}
@@ -227,6 +266,7 @@ func (w *weave) plain(dst, buf []byte, from, to int) []byte {
 		}
 		if i < end {
 			dst = append(dst, buf[i:end]...)
+			w.trace.pass(end - i)
 			i = end
 			continue
 		}
@@ -241,10 +281,20 @@ func (w *weave) plain(dst, buf []byte, from, to int) []byte {
 // trailing appends what stands behind the text up to i and in front of the next character.
 func (w *weave) trailing(dst []byte, i int) []byte {
 	for len(w.all) > 0 && (w.all[0].at < i || w.all[0].at == i && w.all[0].stands == 0) {
-		dst = append(dst, w.all[0].data...)
-		w.all = w.all[1:]
+		dst = w.next(dst)
 	}
 	return dst
+}
+
+// dropped appends the sequences between text that is dropped.
+func (w *weave) dropped(dst []byte, from, to int) []byte {
+	for i := from; i < to; i++ {
+		var instead bool
+		if dst, instead = w.until(dst, i); !instead {
+			w.trace.in++
+		}
+	}
+	return w.trailing(dst, to)
 }
 
 // masked appends a find with as many columns as it takes.
@@ -269,6 +319,7 @@ func (w *weave) masked(dst, buf []byte, from, to int, t *Transform) []byte {
 				dst = append(dst, '*')
 			}
 		}
+		w.trace.in += uint64(size)
 		i += size
 	}
 	return dst
