@@ -28,10 +28,11 @@ const viewReveal = "reveal"
 // Revealed is a value that the client of a session saw and the recording has in masked form.
 type Revealed struct {
 	Command uint64   `json:"command"`
-	Row     uint64   `json:"row"`            // from 1; of a part: which of the messages that conceal something
-	Column  uint32   `json:"column"`         // from 1; 0: it is no cell
-	Part    string   `json:"part,omitempty"` // of a message, as "error message" or "notification payload"
-	Name    string   `json:"name"`           // of the column; empty: not known
+	Row     uint64   `json:"row"`              // from 1; of a part: which of the messages that conceal something; of a stream: at which recorded byte
+	Column  uint32   `json:"column"`           // from 1; 0: it is no cell
+	Part    string   `json:"part,omitempty"`   // of a message, as "error message" or "notification payload"; "output" and "error output" are streams
+	Length  *uint64  `json:"length,omitempty"` // of a stream only: recorded bytes that stand in its place
+	Name    string   `json:"name"`             // of the column; empty: not known
 	Masks   []string `json:"masks"`
 	Null    bool     `json:"null"`
 	Text    string   `json:"text"` // rendered
@@ -89,7 +90,13 @@ func (s *Service) reveal(w http.ResponseWriter, r *http.Request) error {
 // inPlace orders values as the client got them, whatever masks they are sealed for; texts come after rows.
 func inPlace(a, b Revealed) int {
 	text := func(r Revealed) int { return min(len(r.Part), 1) }
-	return cmp.Or(cmp.Compare(a.Command, b.Command), text(a)-text(b), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column))
+	stream := func(r Revealed) string {
+		if r.Length == nil {
+			return ""
+		}
+		return r.Part
+	}
+	return cmp.Or(cmp.Compare(a.Command, b.Command), text(a)-text(b), -cmp.Compare(stream(a), stream(b)), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column))
 }
 
 // revealing is an answer that is being made.
@@ -131,7 +138,7 @@ func (p *revealing) entry(ctx context.Context, e *schemas.Entry, from uint64) er
 	}
 	var whole []*schemas.ConcealedValue
 	for _, v := range found.Values {
-		if n := len(whole); n > 0 && whole[n-1].Row == v.Row && whole[n-1].Column == v.Column && whole[n-1].Part == v.Part { // a value in pieces
+		if n := len(whole); n > 0 && samePlace(whole[n-1], v) { // a value in pieces
 			whole[n-1].Data = append(whole[n-1].Data, v.Data...)
 			continue
 		}
@@ -143,8 +150,15 @@ func (p *revealing) entry(ctx context.Context, e *schemas.Entry, from uint64) er
 	return nil
 }
 
+func samePlace(a, b *schemas.ConcealedValue) bool {
+	return a.Row == b.Row && a.Column == b.Column && a.Part == b.Part && a.Length == b.Length
+}
+
 func (p *revealing) value(f *schemas.Concealed, v *schemas.ConcealedValue) Revealed {
 	out := Revealed{Command: f.GetCommand(), Row: v.Row, Column: v.Column, Part: v.Part, Masks: f.GetMasks(), Null: v.Null}
+	if v.OfStream() {
+		out.Length = &v.Length
+	}
 	if all := p.columns[f.GetCommand()]; v.Column > 0 && int(v.Column) <= len(all) {
 		c := all[v.Column-1]
 		out.Name, out.Text = c.Name, values.Text(c.Type, c.Binary, v.Data)

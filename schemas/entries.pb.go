@@ -3305,8 +3305,11 @@ type ConcealedValue struct {
 	Null   bool                   `protobuf:"varint,4,opt,name=null,proto3" json:"null,omitempty"`
 	// Which text of a message it is: "error message", "notice detail", "notification payload"; row is then the place of
 	// the message among those of the command, or of the session outside of one, that had something to conceal, from 1.
-	// Empty: a cell.
+	// Empty: a cell. Of a stream, "output" or "error output": row is then where in the recorded form of that stream of the
+	// command the data stood, in bytes, and length how many recorded bytes stand in its place. Values of one place and
+	// length, one after the other, are pieces of one.
 	Part          string `protobuf:"bytes,160,opt,name=part,proto3" json:"part,omitempty"`
+	Length        uint64 `protobuf:"varint,173,opt,name=length,proto3" json:"length,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3374,6 +3377,13 @@ func (x *ConcealedValue) GetPart() string {
 		return x.Part
 	}
 	return ""
+}
+
+func (x *ConcealedValue) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
 }
 
 var File_entries_proto protoreflect.FileDescriptor
@@ -3637,13 +3647,14 @@ const file_entries_proto_rawDesc = "" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\"G\n" +
 	"\x0fConcealedValues\x124\n" +
-	"\x06values\x18\x01 \x03(\v2\x1c.sallyport.v1.ConcealedValueR\x06values\"w\n" +
+	"\x06values\x18\x01 \x03(\v2\x1c.sallyport.v1.ConcealedValueR\x06values\"\x90\x01\n" +
 	"\x0eConcealedValue\x12\x10\n" +
 	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\rR\x06column\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x12\n" +
 	"\x04null\x18\x04 \x01(\bR\x04null\x12\x13\n" +
-	"\x04part\x18\xa0\x01 \x01(\tR\x04part*b\n" +
+	"\x04part\x18\xa0\x01 \x01(\tR\x04part\x12\x17\n" +
+	"\x06length\x18\xad\x01 \x01(\x04R\x06length*b\n" +
 	"\rPrincipalKind\x12\x1e\n" +
 	"\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PRINCIPAL_KIND_USER\x10\x01\x12\x18\n" +

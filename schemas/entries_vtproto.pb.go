@@ -2958,6 +2958,13 @@ func (m *ConcealedValue) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Length != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Length))
+		i--
+		dAtA[i] = 0xa
+		i--
+		dAtA[i] = 0xe8
+	}
 	if len(m.Part) > 0 {
 		i -= len(m.Part)
 		copy(dAtA[i:], m.Part)
@@ -4293,6 +4300,9 @@ func (m *ConcealedValue) SizeVT() (n int) {
 	l = len(m.Part)
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Length != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.Length))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -12056,6 +12066,25 @@ func (m *ConcealedValue) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Part = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 173:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Length", wireType)
+			}
+			m.Length = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Length |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -169,13 +169,19 @@ func (m *maskedGateway) nothingKept(t *testing.T) {
 		}
 	}
 	m.stop()
+	notStored(t, filepath.Join(m.dir, "data"), planted())
+}
+
+// notStored fails when a planted value is in a file of the data directory.
+func notStored(t *testing.T, data string, planted []string) {
+	t.Helper()
 	files := 0
-	err := filepath.WalkDir(filepath.Join(m.dir, "data"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		for _, p := range planted() {
+		for _, p := range planted {
 			if i := spot(data, p); i >= 0 {
 				t.Errorf("%s holds %s: …%q…", filepath.Base(path), p, data[max(0, i-80):min(len(data), i+40)])
 			}

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"encoding/binary"
+	"strings"
 
 	"sallyport/schemas"
 )
@@ -43,6 +45,38 @@ func (c Command) circumstances(dst []byte) []byte {
 
 func appendSized(dst, b []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(b))), b...)
+}
+
+// exec is what a verdict says of a command line, as it is recorded: without what masks detect in its words.
+func (d *Decision) exec(ctx context.Context) *schemas.ExecFacts {
+	f := fitExec(d.Exec)
+	if f == nil || d.Masks == nil || d.Masks.texts() == nil {
+		return f
+	}
+	out := &schemas.ExecFacts{
+		Opaque: f.Opaque, Unparsed: f.Unparsed, Interactive: f.Interactive, ParseError: d.hidden(ctx, f.ParseError),
+		Reads: d.words(ctx, f.Reads), Writes: d.words(ctx, f.Writes),
+	}
+	for _, c := range f.Commands {
+		out.Commands = append(out.Commands, &schemas.ExecCommand{
+			Program: d.hidden(ctx, c.Program), Argv: d.words(ctx, c.Argv), Unknown: c.Unknown, Background: c.Background, Piped: c.Piped})
+	}
+	return out
+}
+
+// words hides what masks detect in words. Where a value goes over several of them, as a card's number in groups
+// does, none of them is left.
+func (d *Decision) words(ctx context.Context, words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = d.hidden(ctx, w)
+	}
+	if line := strings.Join(out, " "); d.hidden(ctx, line) != line {
+		for i := range out {
+			out[i] = maskedMarker
+		}
+	}
+	return out
 }
 
 // fitExec leaves the words of a command line out where they would not fit: its text is recorded

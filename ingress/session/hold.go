@@ -107,7 +107,7 @@ func (s *Session) approvalAsk(ctx context.Context, number uint64, c Command, d *
 		Target: s.req.Target.Metadata.Name, Protocol: s.req.Protocol, Database: printable(s.req.Database),
 		Kind: c.Kind, Text: s.shown(ctx, c, d), Sql: fit(d.Sql), Digest: s.Digest(c.Text, c.Parameters),
 		Revision: d.Revision, Need: need, Reasons: d.Reasons, ClientAddress: s.req.ClientAddress,
-		Exec: fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Login: c.Login,
+		Exec: d.exec(ctx), Operation: c.Operation, Forward: c.Forward, Login: c.Login,
 	}
 	size := 0
 	for i, p := range c.Parameters {

@@ -101,7 +101,7 @@ func (s *Session) Conceal(ctx context.Context, v *Veil, m *Masks, command uint64
 			}
 		}
 		g := &v.groups[at]
-		g.values = append(g.values, &schemas.ConcealedValue{Row: value.Row, Column: value.Column, Part: value.Part, Data: slices.Clone(data[:n]), Null: value.Null})
+		g.values = append(g.values, &schemas.ConcealedValue{Row: value.Row, Column: value.Column, Part: value.Part, Length: value.Length, Data: slices.Clone(data[:n]), Null: value.Null})
 		g.size += n + len(value.Part) + 24
 		data = data[n:]
 	}

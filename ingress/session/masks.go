@@ -52,6 +52,9 @@ func (m *Masks) Rule(number uint32, plain bool) *mask.Transform {
 // Revealed reports whether the principal is excepted from the rule of that number.
 func (m *Masks) Revealed(number uint32) bool { return m.set.rules[number-1].revealed }
 
+// Same reports whether m and other hold the same rules, with the same exceptions.
+func (m *Masks) Same(other *Masks) bool { return m != nil && other != nil && m.set == other.set }
+
 // Covering adds, to the rules that a value is concealed for, those which the principal is excepted from and
 // which would find something in the value, too: whoever is to see it later must be excepted from these as well.
 // finds looks in the value. A rule that asks an external detector is taken to find something.

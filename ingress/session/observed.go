@@ -21,7 +21,7 @@ func (s *Session) Observe(ctx context.Context, login string, o *schemas.Observed
 	}
 	fact := &schemas.Observed{
 		Command: o.Command, Text: cut(s.shown(ctx, c, d), maxText), Source: o.Source, Ended: o.Ended, ExitStatus: o.ExitStatus,
-		Digest: s.Digest(o.Text, nil), Exec: fitExec(d.Exec),
+		Digest: s.Digest(o.Text, nil), Exec: d.exec(ctx),
 	}
 	number, err := s.w.Fact(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Observed{Observed: fact}})
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 	fact := &schemas.Command{
 		Kind: c.Kind, Statement: name(c.Statement), Portal: name(c.Portal), Sql: fit(d.Sql),
 		Digest: s.Digest(c.Text, c.Parameters),
-		Exec:   fitExec(d.Exec), Operation: c.Operation, Forward: c.Forward, Parent: c.Parent,
+		Exec:   d.exec(ctx), Operation: c.Operation, Forward: c.Forward, Parent: c.Parent,
 	}
 	if err := s.text(ctx, fact, s.shown(ctx, c, d)); err != nil {
 		return 0, s.fail(err)
@@ -73,7 +73,11 @@ func (s *Session) Command(ctx context.Context, c Command, d *Decision) (number u
 
 // shown is a command's text as it is recorded: without its secrets, and without what masks detect.
 func (s *Session) shown(ctx context.Context, c Command, d *Decision) string {
-	text := mark(c.Text, d.Secrets)
+	return d.hidden(ctx, mark(c.Text, d.Secrets))
+}
+
+// hidden is a text without what masks detect in it.
+func (d *Decision) hidden(ctx context.Context, text string) string {
 	if d.Masks == nil || d.Masks.texts() == nil {
 		return text
 	}

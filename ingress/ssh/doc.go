@@ -42,6 +42,21 @@
 // on a terminal is observed (watch.go, package observe), which is no barrier. A target whose mode is restricted gives a
 // shell of the gateway's own, whose lines are decided and run one by one (restricted.go, package restricted).
 //
+// For a principal who is excepted from a mask there are two forms of the output (mask.Twin):
+//
+//	target        output           mask.Twin                     log            client
+//	  | bytes        |                 |                           |               |
+//	  |------------->|---------------->| recorded, shown, spans    |               |
+//	  |              |<----------------|                           |               |
+//	  |              | recorded: Bytes, as everybody's ----------->|               |
+//	  |              | spans: Concealed (sealed, with their place) |               |
+//	  |              |------------------------------------------------- shown ---->|
+//
+// A span says which bytes of the recorded form of that stream of the command its data stood in place of; put there, all
+// of them give what was shown. Each is sealed for who is excepted from all rules that found something in it, and
+// is on its way to the log before it is delivered; where the target is strict, what is shown waits until both are.
+// In a restricted shell the shell's own output does this for its lines.
+//
 // # What is recorded
 //
 // Command lines with their verdict, before they reach the target; the terminal's type and sizes; the

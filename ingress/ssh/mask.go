@@ -25,74 +25,78 @@ type output struct {
 	watch   *watcher
 	gone    bool // what a client that left does not read is recorded all the same
 
-	masks    *session.Masks
-	recorded masker // nil: nothing is masked
-	shown    masker // what the client gets; nil: what is recorded
-	tally    session.Tally
+	masks *session.Masks
+	forms forms // nil: nothing is masked
+	tally session.Tally
+	veil  session.Veil
 
 	mu    sync.Mutex // of all but the pump's own, while a timer may run
 	timer *time.Timer
 	err   error
 }
 
-// masker masks a stream.
-type masker interface {
-	Write(dst, chunk []byte) ([]byte, []mask.Hit)
-	Flush(dst []byte) ([]byte, []mask.Hit)
+// forms masks a stream: for its recording, and for the client.
+type forms interface {
+	Write(chunk []byte) mask.Pair
+	Flush() mask.Pair
+	Close() mask.Pair
 	Held() int
 }
 
 func (ch *channel) output(c *command, client io.Writer, channel schemas.Channel, w *watcher) (*output, error) {
 	o := &output{ch: ch, c: c, channel: channel, client: client, sniff: sniffer{terminal: c.Terminal}, watch: w, masks: c.masks}
-	if o.masks == nil || o.masks.Recorded() == nil {
-		return o, nil
-	}
 	var err error
-	if o.recorded, err = newMasker(o.masks.Recorded(), c.Terminal); err != nil {
-		return nil, err
-	}
-	switch client := o.masks.Client(); client {
-	case o.masks.Recorded():
-	case nil:
-		o.shown = unmasked{}
-	default:
-		o.shown, err = newMasker(client, c.Terminal)
+	switch m := o.masks; {
+	case m == nil || m.Recorded() == nil:
+	case m.Client() == m.Recorded():
+		o.forms, err = newMasker(m.Recorded(), c.Terminal)
+	default: // the client is excepted, and shown more than is recorded
+		o.forms, err = m.Twin(c.Terminal, ch.r.s.Strict)
 	}
 	return o, err
 }
 
-func newMasker(c *session.Content, terminal bool) (masker, error) {
+// newMasker returns what masks a stream of which there is one form.
+func newMasker(c *session.Content, terminal bool) (forms, error) {
 	if terminal {
-		return c.Terminal()
+		t, err := c.Terminal()
+		return single{t}, err
 	}
-	return c.Stream()
+	s, err := c.Stream()
+	return single{s}, err
 }
 
-// unmasked is what somebody sees who is excepted from everything.
-type unmasked struct{}
+// single is one form for both.
+type single struct {
+	m interface {
+		Write(dst, chunk []byte) ([]byte, []mask.Hit)
+		Flush(dst []byte) ([]byte, []mask.Hit)
+		Close(dst []byte) ([]byte, []mask.Hit)
+		Held() int
+	}
+}
 
-func (unmasked) Write(dst, chunk []byte) ([]byte, []mask.Hit) { return append(dst, chunk...), nil }
-func (unmasked) Flush(dst []byte) ([]byte, []mask.Hit)        { return dst, nil }
-func (unmasked) Held() int                                    { return 0 }
+func (s single) Write(chunk []byte) mask.Pair { return pair(s.m.Write(nil, chunk)) }
+func (s single) Flush() mask.Pair             { return pair(s.m.Flush(nil)) }
+func (s single) Close() mask.Pair             { return pair(s.m.Close(nil)) }
+func (s single) Held() int                    { return s.m.Held() }
+
+func pair(out []byte, hits []mask.Hit) mask.Pair {
+	return mask.Pair{Recorded: out, Shown: out, Hits: hits}
+}
 
 // write takes what the target said.
 func (o *output) write(ctx context.Context, b []byte) error {
-	if o.recorded == nil {
-		return o.deliver(ctx, b, b)
+	if o.forms == nil {
+		return o.deliver(ctx, mask.Pair{Recorded: b, Shown: b})
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
 		return o.err
 	}
-	recorded, hits := o.recorded.Write(nil, b)
-	o.count(hits)
-	shown := recorded
-	if o.shown != nil {
-		shown, _ = o.shown.Write(nil, b)
-	}
-	o.err = o.deliver(ctx, recorded, shown)
-	if o.err == nil && (o.recorded.Held() > 0 || o.shown != nil && o.shown.Held() > 0) {
+	o.err = o.deliver(ctx, o.forms.Write(b))
+	if o.err == nil && o.forms.Held() > 0 {
 		o.later(ctx)
 	}
 	return o.err
@@ -114,62 +118,72 @@ func (o *output) later(ctx context.Context) {
 func (o *output) flush(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
-		return o.err
+	if o.err == nil {
+		o.err = o.deliver(ctx, o.forms.Flush())
 	}
-	recorded, hits := o.recorded.Flush(nil)
-	o.count(hits)
-	shown := recorded
-	if o.shown != nil {
-		shown, _ = o.shown.Flush(nil)
-	}
-	o.err = o.deliver(ctx, recorded, shown)
 	return o.err
 }
 
 // end gives out the rest, and says what was masked.
 func (o *output) end(ctx context.Context) error {
-	if o.recorded == nil {
+	if o.forms == nil {
 		return nil
-	}
-	if err := o.flush(ctx); err != nil {
-		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.timer != nil {
 		o.timer.Stop()
 	}
-	if o.tally.Empty() {
-		return nil
+	if o.err == nil {
+		o.err = o.deliver(ctx, o.forms.Close())
+	}
+	if o.err != nil || o.tally.Empty() {
+		return o.err
 	}
 	return o.ch.r.s.Masked(o.c.number, o.masks, &o.tally)
 }
 
-func (o *output) count(hits []mask.Hit) {
-	for _, h := range hits {
-		rule, detector := o.masks.Recorded().Finder(h)
-		o.tally.Add(rule, "", detector, o.masks.Revealed(rule), uint64(h.Count))
-	}
-}
-
-// deliver records output and then passes it on.
-func (o *output) deliver(ctx context.Context, recorded, shown []byte) error {
+// deliver records output, and what of it the recording has in masked form only, and then passes it on.
+func (o *output) deliver(ctx context.Context, p mask.Pair) error {
 	s := o.ch.r.s
-	if len(recorded) > 0 {
-		if err := s.Bytes(ctx, &schemas.Bytes{Command: o.c.number, Channel: o.channel, Format: o.sniff.format(recorded), Data: recorded}); err != nil {
+	if len(p.Recorded) > 0 {
+		if err := s.Bytes(ctx, &schemas.Bytes{Command: o.c.number, Channel: o.channel, Format: o.sniff.format(p.Recorded), Data: p.Recorded}); err != nil {
 			return err
 		}
-		if s.Strict {
-			if err := s.Flush(ctx); err != nil {
-				return err
-			}
-		}
-		o.watch.output(recorded)
 	}
-	if len(shown) > 0 && !o.gone {
-		_, err := o.client.Write(shown)
+	if err := o.account(ctx, p); err != nil {
+		return err
+	}
+	if s.Strict && len(p.Recorded) > 0 {
+		if err := s.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	if len(p.Recorded) > 0 {
+		o.watch.output(p.Recorded)
+	}
+	if len(p.Shown) > 0 && !o.gone {
+		_, err := o.client.Write(p.Shown)
 		o.gone = err != nil
 	}
 	return nil
+}
+
+// account counts what was masked, and seals what was shown all the same.
+func (o *output) account(ctx context.Context, p mask.Pair) error {
+	for _, h := range p.Hits {
+		rule, detector := o.masks.Recorded().Finder(h)
+		o.tally.Add(rule, "", detector, o.masks.Revealed(rule), uint64(h.Count))
+	}
+	if len(p.Spans) == 0 {
+		return nil
+	}
+	s := o.ch.r.s
+	for _, span := range p.Spans {
+		value := &schemas.ConcealedValue{Row: span.At, Length: span.Length, Part: schemas.PartOf(o.channel), Data: span.Data}
+		if err := s.Conceal(ctx, &o.veil, o.masks, o.c.number, o.masks.Showing(span.Finds), value); err != nil {
+			return err
+		}
+	}
+	return s.Unveiled(ctx, &o.veil)
 }

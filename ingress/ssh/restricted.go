@@ -240,7 +240,7 @@ type lineOutput struct {
 	s     *session.Session
 	c     *command
 	out   io.Writer
-	mask  masker // nil: nothing is masked
+	mask  forms // nil: nothing is masked
 	tally session.Tally
 	over  bool // the line has ended, or was given up: the screen is another line's
 }
@@ -250,7 +250,10 @@ func (l *lineRunner) masked(c *command, out io.Writer) (*lineOutput, error) {
 	if c.masks == nil || c.masks.Recorded() == nil {
 		return o, nil
 	}
-	var err error // what a screen shows is recorded: whoever is excepted sees the masked form here
+	if c.masks.Client() != c.masks.Recorded() && c.masks.Same(l.shell.masks) {
+		return o, nil // the screen masks it, for the recording, and counts and seals what somebody excepted sees
+	}
+	var err error // what a screen shows is recorded: where masks have changed meanwhile, all see the masked form
 	o.mask, err = newMasker(c.masks.Recorded(), true)
 	return o, err
 }
@@ -264,7 +267,7 @@ func (o *lineOutput) Write(b []byte) (int, error) {
 	o.c.bytesOut.Add(uint64(len(b)))
 	shown := b
 	if o.mask != nil {
-		shown = o.count(o.mask.Write(nil, b))
+		shown = o.count(o.mask.Write(b))
 	}
 	if _, err := o.out.Write(shown); err != nil {
 		return 0, err
@@ -272,12 +275,12 @@ func (o *lineOutput) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (o *lineOutput) count(b []byte, hits []mask.Hit) []byte {
-	for _, h := range hits {
+func (o *lineOutput) count(p mask.Pair) []byte {
+	for _, h := range p.Hits {
 		rule, detector := o.c.masks.Recorded().Finder(h)
 		o.tally.Add(rule, "", detector, false, uint64(h.Count))
 	}
-	return b
+	return p.Recorded
 }
 
 // end writes what masks hold back, and says what they did.
@@ -288,7 +291,7 @@ func (o *lineOutput) end() error {
 	if o.mask == nil {
 		return nil
 	}
-	rest := o.count(o.mask.Flush(nil))
+	rest := o.count(o.mask.Close())
 	if _, err := o.out.Write(rest); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type revealed struct {
 	Row     uint64   `json:"row"`
 	Column  uint32   `json:"column"`
 	Part    string   `json:"part"`
+	Length  *uint64  `json:"length"` // of a stream
 	Name    string   `json:"name"`
 	Masks   []string `json:"masks"`
 	Null    bool     `json:"null"`
@@ -97,6 +98,8 @@ func printRevealed(out io.Writer, raw []json.RawMessage) error {
 			place = fmt.Sprintf("command %d, ", v.Command)
 		}
 		switch {
+		case v.Length != nil:
+			place += fmt.Sprintf("%s at byte %d", v.Part, v.Row)
 		case v.Part != "":
 			place += v.Part
 		case v.Column == 0:
