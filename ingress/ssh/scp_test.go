@@ -101,8 +101,9 @@ func TestOldScpIsRecorded(t *testing.T) {
 			if len(ids) != 2 {
 				t.Fatalf("%d sessions", len(ids))
 			}
-			for i, id := range ids {
-				moved(t, g.Closed(t, id), i == 0, there, content, keep)
+			for _, id := range ids {
+				es := g.Closed(t, id)
+				moved(t, es, strings.Contains(commands(es)[0].Text, " -t "), there, content, keep)
 			}
 		})
 	}
