@@ -31,6 +31,7 @@ type Config struct {
 	Dir          string // of the embedded server's store
 	Sync         Sync
 	SyncInterval time.Duration // 200 ms by default; SyncInterval only
+	KeepBlocks   time.Duration // how long a block of FRAMES (8 MiB) stays in the embedded server's memory after its last use; 1 s by default
 	Replicas     int           // of each stream; 1 by default
 	LeaseTTL     time.Duration // 10 s by default; the same for every process of a cluster
 	FlushEvery   time.Duration // pending facts and frames are published after this, or earlier: see Writer.Hasten; 25 ms by default
@@ -44,6 +45,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	setDefault(&c.Sync, SyncInterval)
 	setDefault(&c.SyncInterval, 200*time.Millisecond)
+	setDefault(&c.KeepBlocks, time.Second)
 	setDefault(&c.Replicas, 1)
 	setDefault(&c.LeaseTTL, 10*time.Second)
 	setDefault(&c.FlushEvery, 25*time.Millisecond)
@@ -74,7 +76,7 @@ func (c Config) check() error {
 		return fmt.Errorf("sync is %q: it must be %q or %q", c.Sync, SyncInterval, SyncAlways)
 	case c.LeaseTTL < minLeaseTTL:
 		return fmt.Errorf("lease time %s is below %s", c.LeaseTTL, minLeaseTTL)
-	case c.Replicas < 1 || c.SyncInterval < 0 || c.FlushEvery < 0 || c.MaxPending < 0 || c.MaxAge < 0 || c.AckTimeout < 0:
+	case c.Replicas < 1 || c.SyncInterval < 0 || c.KeepBlocks < 0 || c.FlushEvery < 0 || c.MaxPending < 0 || c.MaxAge < 0 || c.AckTimeout < 0:
 		return errors.New("a limit of the log is negative")
 	case c.URL == "" && c.Replicas != 1:
 		return errors.New("the embedded server keeps one replica; more need an external NATS")

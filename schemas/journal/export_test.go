@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"reflect"
 	"time"
+
+	"sallyport/schemas"
 )
 
 // AppendOver makes the log append over a pipe to a server that dial reaches, as an embedded log
@@ -16,6 +19,32 @@ func (l *Log) AppendOver(dial func() (net.Conn, error)) error {
 	}
 	l.pipe, l.appender = p, p
 	return nil
+}
+
+// KeptBlocks is how long the newest block of FRAMES stays in the embedded server's memory after its last use.
+func (l *Log) KeptBlocks() (time.Duration, error) {
+	jetStream, err := hidden(reflect.ValueOf(l.server.server.GlobalAccount()), "js", reflect.Pointer)
+	if err != nil {
+		return 0, err
+	}
+	store, err := storeOf(jetStream, schemas.Frames)
+	if err != nil {
+		return 0, err
+	}
+	unlock, err := locked(store)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	block, err := hidden(store, "lmb", reflect.Pointer)
+	if err != nil {
+		return 0, err
+	}
+	kept, err := hidden(block, "cexp", reflect.Int64)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(kept.Int()), nil
 }
 
 // AppendOnce sends one message over a new pipe.

@@ -98,6 +98,11 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.createStreams(ctx); err != nil {
 		return err
 	}
+	if l.server != nil {
+		if err := shortenCache(l.server.server, schemas.Frames, l.config.KeepBlocks); err != nil {
+			l.logger.Warn("memory will grow with what is recorded in ten seconds", "err", err)
+		}
+	}
 	l.running.Go(func() { l.desk.serve(l.done) })
 	return l.openLeases(ctx)
 }

@@ -48,6 +48,7 @@ type NATS struct {
 	Credentials  string        `yaml:"credentials" doc:"NATS credentials file, external only."`
 	Sync         string        `yaml:"sync" doc:"interval: a power cut loses at most sync_interval of what was acknowledged. always: it loses nothing, and each write waits for the disk."`
 	SyncInterval time.Duration `yaml:"sync_interval" doc:"How often the embedded log is flushed to the disk, for sync: interval."`
+	KeepBlocks   time.Duration `yaml:"keep_blocks" doc:"How long the embedded log keeps a block (8 MiB) of what went by in memory after its last use. What is recorded in that time is what bulk takes in memory; a shorter time has blocks read again by what indexes them."`
 	Replicas     int           `yaml:"replicas" doc:"Copies of each stream in an external cluster."`
 }
 
@@ -96,7 +97,7 @@ type Logging struct {
 func Default() *Config {
 	return &Config{
 		DataDir: "./data", Identity: defaultIdentity(), SSH: defaultSSH(),
-		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, Replicas: 1},
+		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, KeepBlocks: time.Second, Replicas: 1},
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
@@ -168,6 +169,9 @@ func (c *Config) check() []error {
 	}
 	if c.NATS.Sync != string(journal.SyncAlways) && c.NATS.Sync != string(journal.SyncInterval) {
 		errs = append(errs, fmt.Errorf("nats.sync: %q is neither always nor interval", c.NATS.Sync))
+	}
+	if c.NATS.KeepBlocks <= 0 {
+		errs = append(errs, fmt.Errorf("nats.keep_blocks: %s is not above 0", c.NATS.KeepBlocks))
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		errs = append(errs, errors.New("tls: cert and key go together"))

@@ -22,6 +22,7 @@ func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"data_dirr: ./data":                      "[1:1]",
 		"nats:\n  sync: sometimes":               "neither always nor interval",
+		"nats:\n  keep_blocks: 0s":               "not above 0",
 		"nats:\n  synk: always":                  "[2:3]",
 		"listen: {web: here}":                    "not host:port",
 		"listen: {rdp: \"127.0.0.1:7389\"}":      "rdp",

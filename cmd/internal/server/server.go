@@ -124,7 +124,7 @@ func (m *Main) open(ctx context.Context) error {
 	var err error
 	m.log, err = journal.Open(ctx, journal.Config{
 		URL: c.NATS.URL, Credentials: c.NATS.Credentials, Dir: filepath.Join(c.DataDir, "log"),
-		Sync: journal.Sync(c.NATS.Sync), SyncInterval: c.NATS.SyncInterval, Replicas: c.NATS.Replicas,
+		Sync: journal.Sync(c.NATS.Sync), SyncInterval: c.NATS.SyncInterval, KeepBlocks: c.NATS.KeepBlocks, Replicas: c.NATS.Replicas,
 		LeaseTTL: c.Limits.Lease, MaxPending: c.Limits.Unacknowledged, AckTimeout: c.Limits.Acknowledge, Logger: m.logger,
 	})
 	if err != nil {
