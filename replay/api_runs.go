@@ -26,7 +26,7 @@ func (s *Service) listRuns(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reader, err := s.runReader(r)
+	reader, err := s.runReader(r.Context())
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *Service) getRun(w http.ResponseWriter, r *http.Request) error {
 	if err := s.waitRuns(r.Context()); err != nil {
 		return err
 	}
-	reader, err := s.runReader(r)
+	reader, err := s.runReader(r.Context())
 	if err != nil {
 		return err
 	}

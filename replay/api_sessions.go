@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,7 +28,7 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	known := map[[2]string]bool{}
 	page, next, err := s.Sessions.List(r.Context(), query, func(one Session) (bool, error) {
-		return s.allowed(r, known, permission(one), one.Target)
+		return s.allowed(r.Context(), known, permission(one), one.Target)
 	})
 	if err != nil {
 		return err
@@ -39,12 +40,12 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 // allowed tells no from not known, and asks once a request for the same.
-func (s *Service) allowed(r *http.Request, known map[[2]string]bool, permission, target string) (bool, error) {
+func (s *Service) allowed(ctx context.Context, known map[[2]string]bool, permission, target string) (bool, error) {
 	key := [2]string{permission, target}
 	if yes, found := known[key]; found {
 		return yes, nil
 	}
-	err := s.Authorizer.Authorize(r.Context(), permission, target)
+	err := s.Authorizer.Authorize(ctx, permission, target)
 	if err != nil && schemas.Shown(err).Code != schemas.CodeForbidden {
 		return false, err
 	}

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"sallyport/schemas"
@@ -33,21 +32,43 @@ type Tally struct {
 // runReader decides what one reader may know of runs, within one request.
 type runReader struct {
 	s     *Service
-	r     *http.Request
+	ctx   context.Context // of that request
 	known map[[2]string]bool
 	admin bool
 }
 
-func (s *Service) runReader(r *http.Request) (*runReader, error) {
-	v := &runReader{s: s, r: r, known: map[[2]string]bool{}}
+func (s *Service) runReader(ctx context.Context) (*runReader, error) {
+	v := &runReader{s: s, ctx: ctx, known: map[[2]string]bool{}}
 	var err error
-	v.admin, err = s.allowed(r, v.known, "admin", "")
+	v.admin, err = s.allowed(ctx, v.known, "admin", "")
 	return v, err
+}
+
+// Prompts returns what says, within one request, which prompts its reader may read, with their beginnings.
+func (s *Service) Prompts(ctx context.Context) (func(schemas.RunID) (beginning string, readable bool, err error), error) {
+	if err := s.waitRuns(ctx); err != nil {
+		return nil, err
+	}
+	v, err := s.runReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(id schemas.RunID) (string, bool, error) {
+		one := s.Runs.get(id)
+		if one == nil {
+			return "", false, nil // opened just now, and not known here yet
+		}
+		sum, err := v.see(one)
+		if err != nil || sum == nil || !sum.whole {
+			return "", false, err
+		}
+		return sum.Title, true, nil
+	}, nil
 }
 
 // owns reports whether the reader is the run's agent, or the person behind it.
 func (v *runReader) owns(one *Run) bool {
-	p := v.s.Reader(v.r.Context())
+	p := v.s.Reader(v.ctx)
 	if p.GetKind() == schemas.PrincipalKind_PRINCIPAL_KIND_AGENT {
 		return p.GetName() == one.Agent
 	}
@@ -62,7 +83,7 @@ func (v *runReader) see(one *Run) (*RunSummary, error) {
 	whole := true
 	for _, of := range v.s.Sessions.view.ofRun(string(one.ID)) {
 		session := of.shown(v.s.Now())
-		ok, err := v.s.allowed(v.r, v.known, permission(session), session.Target)
+		ok, err := v.s.allowed(v.ctx, v.known, permission(session), session.Target)
 		if err != nil {
 			return nil, err
 		}

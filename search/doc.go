@@ -54,6 +54,16 @@
 // Hits in an open session are a way of watching it: Config.Shown hears of the sessions before the hits are
 // given, so that the view is a fact and the person at the client is told where the target says so.
 //
+// # Prompts
+//
+//	CONTROL ------- run opened, with its prompt ------> prompts (words and where they stand, in memory)
+//	prompt:cleanup -- runs with these words --> those of whom something may be read --> Config.Prompts: may this
+//	                                            prompt be read? --> what was done in these
+//
+// A prompt is not part of a command's document: who may replay a command may not always read the prompt that led to it, and
+// whoever may not must not find out its words. The beginning of the prompt comes with every hit of a run, for
+// those who may read it.
+//
 // # Words
 //
 // Text is cut into runs of letters and digits, in lower case; no stop words, no stemming.
@@ -66,6 +76,7 @@
 // # Query language
 //
 //	who: group: agent: run:                    principal (or agent), its groups, its run
+//	prompt:                                    words of the prompt that started the run: prompt:(clean up) or prompt:"clean up"
 //	target: label: protocol: database: client: label:env=prod, or label:env
 //	session:                                   one session
 //	kind: table: column: verdict: policy:      DROP, EXEC; customers or public.customers; held, denied, allowed

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/schemas"
 	"sallyport/search/internal/query"
 	"sallyport/search/internal/words"
 )
@@ -15,6 +16,8 @@ type evaluator struct {
 	view   *view
 	now    time.Time
 	wanted []wanted
+
+	prompted map[query.Term][]schemas.RunID // what each prompt: of the query stands for
 }
 
 // wanted is a text that hits may contain.
@@ -156,6 +159,8 @@ func (e *evaluator) term(t query.Term, s scope) (set, error) {
 		return or(code, said), err
 	case query.After, query.Before:
 		return e.time(t)
+	case query.Prompt:
+		return e.view.ofRuns(e.prompted[t])
 	}
 	return e.keyword(t)
 }

@@ -43,6 +43,8 @@ type Hit struct {
 	Kinds     []string          `json:"kinds"`
 	Snippet   string            `json:"snippet"` // HTML: escaped text with <mark>
 	Link      string            `json:"link"`
+	Run       schemas.RunID     `json:"run,omitempty"`    // that it belongs to
+	Prompt    string            `json:"prompt,omitempty"` // beginning of the run's, for who may read it
 }
 
 // Results is one page of hits.
@@ -72,12 +74,17 @@ func (s *Service) Search(ctx context.Context, q Query) (*Results, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authorise search: %w", err)
 	}
+	read := s.promptReader(ctx)
+	runs, err := s.promptRuns(ctx, n, read)
+	if err != nil {
+		return nil, err
+	}
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
 	out := &Results{}
 	err = s.look(func(v *view) error {
-		e := &evaluator{view: v, now: began}
+		e := &evaluator{view: v, now: began, prompted: runs}
 		readable, err := v.readable(targets, all)
 		if err != nil {
 			return err
@@ -102,7 +109,7 @@ func (s *Service) Search(ctx context.Context, q Query) (*Results, error) {
 		return err
 	})
 	if err == nil {
-		err = s.shown(ctx, out.Hits)
+		err = errors.Join(prompted(out.Hits, read), s.shown(ctx, out.Hits))
 	}
 	out.Took = s.c.Now().Sub(began)
 	return out, err
@@ -175,7 +182,7 @@ func (r *record) hit(ws []wanted) Hit {
 	h := Hit{
 		Session: r.Session.ID, Number: r.Number, Command: r.Command, Sequence: r.Sequence, Time: r.at(),
 		Principal: r.Session.Who, Target: r.Session.Target, Protocol: r.Session.Protocol,
-		Field: v.field, Verdict: r.About.Verdict, Kinds: r.About.Kinds, Snippet: v.snippet,
+		Field: v.field, Verdict: r.About.Verdict, Kinds: r.About.Kinds, Snippet: v.snippet, Run: schemas.RunID(r.Session.Run),
 	}
 	if v.field == query.Failure {
 		h.Number, h.Sequence = r.Failure.Number, r.Failure.Sequence

@@ -45,9 +45,12 @@ type Config struct {
 	Authorizer Authorizer
 	// Shown is told in which sessions hits are, before they are given; an error keeps them back. nil: nobody
 	// is told.
-	Shown  func(ctx context.Context, sessions []schemas.SessionID) error
-	Logger *slog.Logger     // slog.Default by default
-	Now    func() time.Time // time.Now by default
+	Shown func(ctx context.Context, sessions []schemas.SessionID) error
+	// Prompts returns what says which prompts of runs the reader of a request may read. nil: nobody reads any, and there is
+	// no prompt:.
+	Prompts func(ctx context.Context) (PromptReader, error)
+	Logger  *slog.Logger     // slog.Default by default
+	Now     func() time.Time // time.Now by default
 }
 
 // Service is the search projection of one replica. Its methods are safe for concurrent use.
@@ -55,6 +58,7 @@ type Service struct {
 	c          Config
 	dir        directory
 	rebuilding sync.Mutex
+	prompts    *prompts
 
 	broken  bool         // Run's: the index could not be written
 	writing sync.Mutex   // held by who changes the store; before live
@@ -82,7 +86,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{c: c, dir: directory{c.Dir, c.Log.GiveWay}, moved: make(chan struct{}), movedAt: c.Now()}
+	s := &Service{c: c, dir: directory{c.Dir, c.Log.GiveWay}, moved: make(chan struct{}), movedAt: c.Now(), prompts: newPrompts()}
 	st, why, err := s.dir.open()
 	if err != nil {
 		return nil, err
@@ -127,15 +131,16 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	s.watch.Lock()
 	at := s.at
 	s.watch.Unlock()
 	go func() { ended <- s.consume(ctx, schemas.Facts, at.Facts) }()
 	go func() { ended <- s.consume(ctx, schemas.Frames, at.Frames) }()
+	go func() { ended <- s.prompts.follow(ctx, &s.c) }()
 	first := <-ended
 	cancel()
-	return errors.Join(first, <-ended)
+	return errors.Join(first, <-ended, <-ended)
 }
 
 // consume keeps the index up with one stream, from after position at.

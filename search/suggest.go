@@ -19,7 +19,7 @@ const (
 // can find something with, the commonest first.
 func (s *Service) Suggest(ctx context.Context, field, prefix string, limit int) ([]Count, error) {
 	f, ok := query.Known(field)
-	if !ok || f == query.After || f == query.Before {
+	if !ok || f == query.After || f == query.Before || f == query.Prompt {
 		return nil, &schemas.Error{Code: schemas.CodeInvalid, Message: fmt.Sprintf("there is no field %q that has values to choose from", field)}
 	}
 	targets, all, err := s.c.Authorizer.Allowed(ctx, Permission)

@@ -171,6 +171,25 @@ func TestRun(t *testing.T) {
 		}
 	}
 
+	// So is what came of it, with the prompt, for those who may read it.
+	g.search(`prompt:"who paid" kind:DELETE`, 1)
+	searched := func(token, query string) string {
+		out, err := g.over(token, "search", query)
+		if err != nil {
+			t.Fatalf("search %s: %v: %s", query, err, out)
+		}
+		return out
+	}
+	const led = `prompt:"the customer who paid" kind:DELETE field:command`
+	if out := searched(alice, led); !strings.Contains(out, "DELETE FROM customers") || !strings.Contains(out, "prompt of "+made.Run+": Find the order") || !strings.Contains(out, "1 of 1") {
+		t.Errorf("what the prompt led to is:\n%s", out)
+	}
+	for _, query := range []string{`prompt:"` + plantedCard + `"`, "prompt:nobody", led + " -prompt:support"} {
+		if out := searched(alice, query); !strings.Contains(out, "0 of 0") {
+			t.Errorf("%s finds:\n%s", query, out)
+		}
+	}
+
 	// What a run's token opens is below it.
 	below, err := g.over(made.Token, "runs", "open", file, "--json")
 	var child api.RunMade
@@ -232,12 +251,19 @@ func TestRun(t *testing.T) {
 		t.Fatalf("psql on the second target: %v: %s", err, out)
 	}
 	g.chain(made.Run, func(c *replay.RunChain) bool { return len(c.Sessions) == 2 && c.Tally.Open == 0 })
+	g.search("run:"+made.Run+" target:second field:command", 1)
 	for who, token := range map[string]string{"who replays the first target": alice, "who replays the second": reader} {
 		if status, c := see(token); status != http.StatusOK || c.Prompt != nil || c.Title != "" || len(c.Sessions) != 1 {
 			t.Errorf("%s sees %d %+v, want one session and no prompt", who, status, c)
 		}
 		if _, body := g.get(token, "/runs?prompt=support"); strings.Contains(body, made.Run) {
 			t.Errorf("%s finds a run by a prompt that is withheld: %s", who, body)
+		}
+		if out := searched(token, "prompt:support"); !strings.Contains(out, "0 of 0") {
+			t.Errorf("%s finds what was done by a prompt that is withheld:\n%s", who, out)
+		}
+		if out := searched(token, "run:"+made.Run); strings.Contains(out, "0 of 0") || strings.Contains(out, "Find the order") {
+			t.Errorf("%s is shown a prompt that is withheld:\n%s", who, out)
 		}
 	}
 

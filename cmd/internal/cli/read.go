@@ -94,6 +94,8 @@ type hit struct {
 	Verdict   string    `json:"verdict"`
 	Snippet   string    `json:"snippet"`
 	Link      string    `json:"link"`
+	Run       string    `json:"run"`
+	Prompt    string    `json:"prompt"`
 }
 
 func (a *app) search() *cobra.Command {
@@ -138,6 +140,9 @@ func printHits(out io.Writer, raw []json.RawMessage, total uint64) error {
 			return fmt.Errorf("read the server's answer: %w", err)
 		}
 		fmt.Fprintf(out, "%s  %s on %s  %s %s\n    %s\n    %s\n", h.Time.Local().Format(time.DateTime), h.Principal, h.Target, h.Verdict, h.Field, plainSnippet(h.Snippet), h.Link)
+		if h.Prompt != "" {
+			fmt.Fprintf(out, "    prompt of %s: %s\n", h.Run, printable(h.Prompt))
+		}
 	}
 	_, err := fmt.Fprintf(out, "%d of %d\n", len(raw), total)
 	return err

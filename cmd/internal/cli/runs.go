@@ -97,7 +97,7 @@ func (a *app) runsList() *cobra.Command {
 				return fmt.Errorf("read the server's answer: %w", err)
 			}
 			t := r.Tally
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.60s\n", r.ID, r.Agent, r.Opened.Local().Format(time.DateTime), t.Sessions, t.Commands, t.Denied, t.Held, cmp.Or(r.Title, "(withheld)"))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.60s\n", r.ID, r.Agent, r.Opened.Local().Format(time.DateTime), t.Sessions, t.Commands, t.Denied, t.Held, cmp.Or(printable(r.Title), "(withheld)"))
 		}
 		return w.Flush()
 	}
@@ -171,7 +171,7 @@ func (a *app) printChain(c *replay.RunChain) {
 		}
 	}
 	for _, child := range c.Children {
-		fmt.Fprintf(a.Out, "\nstarted %s of %s: %s\n", child.ID, child.Agent, child.Title)
+		fmt.Fprintf(a.Out, "\nstarted %s of %s: %s\n", child.ID, child.Agent, printable(child.Title))
 	}
 }
 

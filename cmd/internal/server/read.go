@@ -37,7 +37,8 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 		var err error
 		r.search, err = search.Open(ctx, search.Config{
 			Dir: filepath.Join(m.config.DataDir, "index"), Log: m.log, Authorizer: m.access, Logger: m.logger,
-			Shown: func(ctx context.Context, ids []schemas.SessionID) error { return r.watched.Found(ctx, ids) },
+			Shown:   func(ctx context.Context, ids []schemas.SessionID) error { return r.watched.Found(ctx, ids) },
+			Prompts: func(ctx context.Context) (search.PromptReader, error) { return r.watched.Prompts(ctx) },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the search index: %w", err)
@@ -48,9 +49,11 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if r.sessions, err = replay.NewSessions(ctx, replay.SessionsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
 	}
+	r.runs = replay.NewRuns(m.log)
 	who := func(ctx context.Context) string { return api.Who(ctx).Principal.Name }
+	reader := func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal }
 	if !m.services.Replay {
-		r.watched = replay.New(replay.Config{Log: m.log, Sessions: r.sessions, Authorizer: m.access, Who: who, Logger: m.logger})
+		r.watched = replay.New(replay.Config{Log: m.log, Sessions: r.sessions, Runs: r.runs, Authorizer: m.access, Who: who, Reader: reader, Logger: m.logger})
 		return r, nil
 	}
 	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
@@ -66,9 +69,8 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.runs = replay.NewRuns(m.log)
 	r.replay = replay.New(replay.Config{
-		Runs: r.runs, Reader: func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal },
+		Runs: r.runs, Reader: reader,
 		Log: m.log, Sessions: r.sessions, Indexes: r.indexes, Authorizer: m.access, Confirmer: m.guard, Revealer: revealer,
 		Who:         who,
 		Projections: append(projections, r.sessions, r.events, r.indexes), Logger: m.logger,
@@ -84,6 +86,7 @@ func (r *readSide) start(g *errgroup.Group, ctx context.Context) {
 	}
 	if r.search != nil && r.replay == nil {
 		g.Go(func() error { return named("sessions", r.sessions.Follow(ctx)) })
+		g.Go(func() error { return named("runs", r.runs.Run(ctx)) })
 	}
 	if r.replay != nil {
 		g.Go(func() error { return named("sessions", r.sessions.Run(ctx)) })

@@ -93,6 +93,18 @@ async function onward(page) {
     await page.locator('[data-testid=hits]').getByText('customers').first().waitFor()
     await page.goBack()
   })
+  await step('what a prompt led to is found by its words, and leads back to the run', async () => {
+    await page.goto('/search?q=' + encodeURIComponent(`prompt:"${given.title.toLowerCase()}" kind:DELETE field:command`))
+    const hits = page.getByTestId('hits').locator('li')
+    await hits.first().waitFor()
+    assert.equal(await hits.count(), 1)
+    assert.match(await hits.textContent(), /DELETE FROM customers/)
+    await shot(page, 'search-prompt')
+    assert.deepEqual(await audit(page), [])
+    await page.getByTestId('hit-prompt').filter({ hasText: given.title }).click()
+    await page.waitForURL('**/runs/' + given.id)
+    await page.getByTestId('step').first().waitFor()
+  })
   await step('a run below it is shown with it, and leads back', async () => {
     await page.getByRole('heading', { name: 'Runs that it started' }).waitFor()
     await page.locator(`a[href="/runs/${given.child}"]`).click()
@@ -117,6 +129,9 @@ async function withheld() {
     await page.goto('/runs/' + given.id)
     await page.getByText('This run cannot be shown.').waitFor()
     assert.ok(!(await page.textContent('body')).includes(given.title))
+    await page.goto('/search?q=' + encodeURIComponent('prompt:customer'))
+    await page.getByText('Nothing matches').waitFor()
+    assert.ok(!(await page.textContent('main')).includes(given.title))
     await page.context().close()
   })
 }
@@ -127,7 +142,7 @@ async function looks(cookies) {
     for (const width of [1280, 360]) {
       await step(`${theme} at ${width} pixels`, async () => {
         const page = await newPage({ theme, width, cookies })
-        for (const [name, path, ready] of [['runs', '/runs', '[data-testid=runs]'], ['run', '/runs/' + given.id, '[data-testid=step]']]) {
+        for (const [name, path, ready] of [['runs', '/runs', '[data-testid=runs]'], ['run', '/runs/' + given.id, '[data-testid=step]'], ['search-prompt', '/search?q=prompt:customer', '[data-testid=hit-prompt]']]) {
           await page.goto(path)
           await page.locator(ready).first().waitFor()
           await shot(page, `${name}-${theme}-${width}`)

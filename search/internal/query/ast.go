@@ -23,6 +23,7 @@ const (
 	Group     Field = "group"
 	Agent     Field = "agent"
 	Run       Field = "run"
+	Prompt    Field = "prompt"
 	Target    Field = "target"
 	Label     Field = "label"
 	Protocol  Field = "protocol"
@@ -46,7 +47,7 @@ const (
 
 // Fields are all named fields, in the order in which messages list them.
 var fields = []Field{
-	Who, Group, Agent, Run, Target, Label, Protocol, Database, Client, Session, Kind, Table,
+	Who, Group, Agent, Run, Prompt, Target, Label, Protocol, Database, Client, Session, Kind, Table,
 	Column, Program, Path, Verdict, Policy, Attribute, Trace, Error, In, After, Before,
 }
 

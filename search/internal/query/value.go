@@ -56,7 +56,7 @@ func (p *parser) stars(t *Term) error {
 
 func (p *parser) check(t *Term) error {
 	switch t.Field {
-	case Text:
+	case Text, Prompt:
 		return p.checkText(t)
 	case Verdict:
 		return p.oneOf(t, verdicts, "held, denied or allowed")

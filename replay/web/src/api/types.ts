@@ -286,6 +286,8 @@ export interface Hit {
   kinds?: string[] | null
   snippet: string
   link: string
+  run?: string // that it belongs to
+  prompt?: string // beginning of the run's, if you may read it
 }
 
 export interface HitPage {

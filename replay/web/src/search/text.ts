@@ -16,6 +16,7 @@ export const fields: [string, string][] = [
   ['group', 'group of the principal'],
   ['agent', 'an agent'],
   ['run', "an agent's run"],
+  ['prompt', 'words of the prompt that led to it'],
   ['label', 'label of the target'],
   ['protocol', 'protocol'],
   ['database', 'database'],
@@ -27,6 +28,7 @@ export const fields: [string, string][] = [
 export const fixed: Record<string, string[]> = {
   verdict: ['allowed', 'denied', 'held'],
   field: ['command', 'parameter', 'rows', 'error', 'notice'],
+  prompt: [],
   after: ['15m', '1h', '24h', '7d', 'today', 'yesterday'],
   before: ['1h', '24h', '7d', 'today', 'yesterday'],
 }
