@@ -1,5 +1,6 @@
-// Package demo shows Sallyport in a minute: a throwaway PostgreSQL with sample customers, everything
-// else in this process, a short story through a real psql, and then what to paste.
+// Package demo shows Sallyport in a minute: a throwaway PostgreSQL with sample customers and, where one is installed, a
+// throwaway sshd, everything else in this process, a short story through a real psql and a real ssh, and then what to
+// paste.
 package demo
 
 import (
@@ -36,25 +37,49 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demo{c: c, dir: dir}
-	d.say("Starting a throwaway PostgreSQL …")
-	if d.target, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256"}); err != nil {
-		return fmt.Errorf("start PostgreSQL: %w", err)
-	}
-	defer func() { err = errors.Join(err, d.target.Stop()) }()
-	if err := d.fill(ctx); err != nil {
+	d.say("Starting a throwaway PostgreSQL and a throwaway sshd …")
+	defer func() { err = errors.Join(err, d.stop()) }()
+	machine := make(chan error, 1)
+	go func() {
+		var err error
+		d.machine, err = d.startMachine(ctx)
+		machine <- err
+	}()
+	err = d.startDatabase(ctx)
+	if err := errors.Join(err, <-machine); err != nil {
 		return err
+	}
+	if d.machine == nil {
+		d.say("No sshd is installed here (Debian's openssh-server): the story is told without SSH.")
 	}
 	return d.with(ctx, d.story)
 }
 
+func (d *demo) startDatabase(ctx context.Context) (err error) {
+	if d.target, err = postgrestest.Start(ctx, postgrestest.Config{Auth: "scram-sha-256"}); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	return d.fill(ctx)
+}
+
+// stop ends the servers that were started.
+func (d *demo) stop() error {
+	err := d.machine.stop()
+	if d.target != nil {
+		err = errors.Join(err, d.target.Stop())
+	}
+	return err
+}
+
 type demo struct {
-	c      Config
-	dir    string
-	target *postgrestest.Server
-	config *config.Config
-	server *server.Main
-	client *client.Client
-	bob    *reviewer
+	c       Config
+	dir     string
+	target  *postgrestest.Server
+	machine *machine // nil: there is no sshd
+	config  *config.Config
+	server  *server.Main
+	client  *client.Client
+	bob     *reviewer
 
 	passwords map[string]string // of the built-in provider's users
 }
@@ -101,17 +126,18 @@ func (d *demo) with(ctx context.Context, do func(context.Context) error) error {
 func (d *demo) configure() error {
 	resources := filepath.Join(d.dir, "resources.yaml")
 	password := filepath.Join(d.dir, "password")
-	text := strings.NewReplacer("ADDRESS", d.target.Address(), "USER", d.target.User, "PASSWORD", password).Replace(declared)
+	text := strings.NewReplacer("ADDRESS", d.target.Address(), "USER", d.target.User, "PASSWORD", password).Replace(declared) + d.machine.declare()
 	if err := os.WriteFile(resources, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write resources: %w", err)
 	}
 	if err := os.WriteFile(password, []byte(d.target.Password), 0o600); err != nil {
 		return fmt.Errorf("write credential: %w", err)
 	}
-	listen := "{web: \"127.0.0.1:0\", postgres: \"127.0.0.1:0\"}"
-	if !d.c.Once {
-		listen = fmt.Sprintf("{web: %q, postgres: %q}", free("127.0.0.1:7080"), free("127.0.0.1:7432"))
+	listen := fmt.Sprintf("{web: %q, postgres: %q", d.free(7080), d.free(7432))
+	if d.machine != nil {
+		listen += fmt.Sprintf(", ssh: %q", d.free(7022))
 	}
+	listen += "}"
 	file := filepath.Join(d.dir, "sallyport.yaml")
 	settings := "data_dir: ./data\nresources: [./resources.yaml]\nlisten: " + listen + "\n"
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
@@ -125,8 +151,13 @@ func (d *demo) configure() error {
 	return err
 }
 
-// free returns address if nobody listens there, else one that the system chooses.
-func free(address string) string {
+// free is where to listen: on the port of that number, unless somebody does already or nobody will be told, else
+// where the system chooses.
+func (d *demo) free(port int) string {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	if d.c.Once {
+		return "127.0.0.1:0"
+	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return "127.0.0.1:0"

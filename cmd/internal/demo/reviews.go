@@ -38,7 +38,7 @@ func (d *demo) dropApproved(ctx context.Context, token string) error {
 // reviewed runs statements of which the first is held, while bob decides.
 func (d *demo) reviewed(ctx context.Context, token, decision, reason string, statements []string, wanted ...string) error {
 	decided := make(chan error, 1)
-	go func() { decided <- d.decide(ctx, statements[0], decision, reason) }()
+	go func() { decided <- d.decide(ctx, "orders", statements[0], decision, reason) }()
 	out, err := d.psql(ctx, token, statements...)
 	if err != nil {
 		return err
@@ -49,15 +49,15 @@ func (d *demo) reviewed(ctx context.Context, token, decision, reason string, sta
 	return expect(out, wanted...)
 }
 
-// decide waits until bob sees the request for a statement, and reviews it.
-func (d *demo) decide(ctx context.Context, statement, decision, reason string) error {
+// decide waits until bob sees the request for a command on a target, and reviews it.
+func (d *demo) decide(ctx context.Context, target, text, decision, reason string) error {
 	for {
 		var l approvals.Listed
-		if err := d.bob.client.Do(ctx, "GET", "/approvals", url.Values{"target": {"orders"}}, nil, &l); err != nil {
+		if err := d.bob.client.Do(ctx, "GET", "/approvals", url.Values{"target": {target}}, nil, &l); err != nil {
 			return fmt.Errorf("list requests: %w", err)
 		}
 		for _, a := range l.Approvals {
-			if a.Text != statement {
+			if a.Text != text {
 				continue
 			}
 			d.say("   bob sees %s of %s: %s", a.ID, a.Principal, a.Text)

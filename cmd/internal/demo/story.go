@@ -26,6 +26,12 @@ const (
 // patience is how long a step may take to be seen.
 const patience = 30 * time.Second
 
+// step is a part of the story: what it shows, and what is done with alice's token.
+type step struct {
+	title string
+	run   func(context.Context, string) error
+}
+
 // story runs each step, shows it, and checks that it was seen. Then it stays, unless told not to.
 func (d *demo) story(ctx context.Context) error {
 	token, err := d.token(ctx, api.NewToken{User: alice, Groups: []string{aliceGroup}, TTL: "8h"})
@@ -38,10 +44,7 @@ func (d *demo) story(ctx context.Context) error {
 	if err := d.addPeople(ctx); err != nil {
 		return err
 	}
-	steps := []struct {
-		title string
-		run   func(context.Context, string) error
-	}{
+	steps := []step{
 		{"alice signs in, with the built-in provider's user and password", d.signsIn},
 		{"alice reads her customers, with her own psql and a token instead of a password", d.reads},
 		{"mail is masked however she asks for it, and cards wherever they are", d.masked},
@@ -49,8 +52,14 @@ func (d *demo) story(ctx context.Context) error {
 		{"alice drops last year's copy: it waits, and bob approves", d.dropApproved},
 		{"an agent works on a prompt, and what it does is found from the prompt", d.runs},
 		{"somebody searches for what happened to customers", d.searches},
-		{"the recording is whole and unaltered", d.proves},
 	}
+	if d.machine != nil {
+		steps = append(steps,
+			step{"alice looks around on a server, with her own ssh: cards are masked there, too", d.looksAround},
+			step{"alice tries to remove files: it waits, and bob refuses", d.removalRefused},
+			step{"somebody searches for what stood on her screen", d.findsScreen})
+	}
+	steps = append(steps, step{"the recordings are whole and unaltered", d.proves})
 	for i, step := range steps {
 		d.say("\n%d. %s", i+1, step.title)
 		stepCtx, cancel := context.WithTimeout(ctx, patience)
@@ -79,6 +88,9 @@ func (d *demo) stay(ctx context.Context, token string) error {
 	}
 	d.say("\nYour turn. In another terminal:\n")
 	d.say("    PGPASSWORD=%s psql \"host=%s port=%s user=%s dbname=orders\"", token, host, port, alice)
+	if d.machine != nil {
+		d.say("\nor, for a server (it is this machine, with a home of its own):\n\n    ssh -F %s web1", d.sshConfig())
+	}
 	d.say("\nand in a browser (the link signs you in, once):\n\n    %s", link.Link)
 	d.say("\nor sign in there as %s with %s\nor, to decide as a reviewer, as %s with %s", alice, d.passwords[alice], bob, d.passwords[bob])
 	d.say("\nTry: SELECT * FROM customers;   and watch the session live in the browser.")
@@ -86,6 +98,9 @@ func (d *demo) stay(ctx context.Context, token string) error {
 	d.say("    export SALLYPORT_TOKEN=%s", d.bob.token)
 	d.say("    sallyport --url http://%s approvals list", d.server.Address("web"))
 	d.say("    sallyport --url http://%s approvals approve REQUEST", d.server.Address("web"))
+	if d.machine != nil {
+		d.say("\nTry: ssh -F %s web1 'rm -r ~/invoices'   It waits, too.", d.sshConfig())
+	}
 	d.say("\nPress Ctrl-C to end; everything is thrown away.")
 	<-ctx.Done()
 	d.say("\nEnding …")

@@ -63,13 +63,16 @@ func (s *Server) Log() string {
 // Path is a path in the server's directory.
 func (s *Server) Path(name string) string { return filepath.Join(s.dir, name) }
 
+// ErrNotInstalled is returned where there is no sshd.
+var ErrNotInstalled = errors.New("sshd is not installed: deploy/dependencies.sh test installs it")
+
 // binary finds sshd, which is seldom on the PATH of users. It must be started by its full path.
 func binary() (string, error) {
 	if p, err := exec.LookPath("sshd"); err == nil {
 		return filepath.Abs(p)
 	}
 	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
-		return "", errors.New("sshd is not installed: deploy/dependencies.sh test installs it")
+		return "", ErrNotInstalled
 	}
 	return "/usr/sbin/sshd", nil
 }
