@@ -92,3 +92,21 @@ func unfinished(b []byte) int {
 	}
 	return 0
 }
+
+// begin takes in what terminals showed at a keyframe.
+func (t *displays) begin(k *KeyframeAnswer) {
+	for _, shot := range k.Terminals {
+		s := screen.New(screen.Config{Columns: shot.Columns, Rows: shot.Rows})
+		_, _ = s.Write(shot.Drawing) // never fails
+		t.open[shot.Command] = &display{screen: s}
+	}
+	t.current = k.Current
+}
+
+// shown is the terminal that wrote last, of those that are open; nil: there is none.
+func (t *displays) shown() *screen.Screen {
+	if v := t.open[t.current]; v != nil {
+		return v.screen
+	}
+	return nil
+}

@@ -4,7 +4,8 @@
 //
 //	output of a terminal ──> Screen.Write ──> grid of cells ──> Text      what can be read
 //	                                     └──> Config.OnLine    lines as they scroll out of reach
-//	                                     └──> Snapshot         what draws the same on a fresh terminal
+//	                                     ├──> Snapshot         what draws the same on a fresh terminal
+//	                                     └──> Painter          what shows it on somebody's real one, and does nothing else there
 //
 // A [Screen.Snapshot], written to a fresh terminal of the same size, leaves it as if it had been
 // written everything that the Screen was: a player need not begin at the beginning. A test holds
