@@ -1,9 +1,7 @@
 package main_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,21 +39,7 @@ func TestSSHScpByPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.declareSSH(sshd, strings.Replace(keepsOut, "PLACE", closed, 1))
-	known, askpass := filepath.Join(g.dir, "known_hosts"), filepath.Join(g.dir, "askpass")
-	write(t, known, g.sallyport("ca", "--ssh")+"\n")
-	write(t, askpass, "#!/bin/sh\necho "+g.token("alice@example.com")+"\n")
-	if err := os.Chmod(askpass, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	run := func(program, port string, args ...string) (string, error) {
-		args = append([]string{"-F", "none", "-o", "UserKnownHostsFile=" + known, "-o", "PreferredAuthentications=password", "-o", "LogLevel=ERROR", port, g.port}, args...)
-		c := exec.CommandContext(t.Context(), program, args...)
-		c.Env = append(os.Environ(), "SSH_AUTH_SOCK=", "SSH_ASKPASS="+askpass, "SSH_ASKPASS_REQUIRE=force")
-		var errs bytes.Buffer
-		c.Stderr = &errs
-		err := c.Run()
-		return errs.String(), err
-	}
+	run := g.openSSH(g.token("alice@example.com"))
 	const gateway = "alice@example.com+web1@127.0.0.1"
 	for _, protocol := range []string{"-s", "-O"} {
 		quoted := func(p string) string {
@@ -72,7 +56,7 @@ func TestSSHScpByPolicy(t *testing.T) {
 			{local, quoted(closed + "/x"), false}, {local, quoted(closed), false}, {local, quoted(open + "/way/x"), false}, {local, quoted(closed + "/../closed/x"), false},
 			{quoted(closed + "/there"), dir + "/x", false}, {quoted(open + "/way/there"), dir + "/x", false},
 		} {
-			said, err := run("scp", "-P", protocol, step.from, step.to)
+			said, err := run("scp", protocol, step.from, step.to)
 			if (err == nil) != step.allowed || strings.Contains(said, "that place is closed") == step.allowed {
 				t.Errorf("scp %s %s %s: %v, %s", protocol, step.from, step.to, err, said)
 			}
@@ -82,7 +66,7 @@ func TestSSHScpByPolicy(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"cd " + closed + " && scp -t .", "sh -c 'scp -f " + closed + "/there'"} {
-		if said, err := run("ssh", "-p", gateway, line); err == nil || !strings.Contains(said, "only as scp itself calls them") {
+		if said, err := run("ssh", gateway, line); err == nil || !strings.Contains(said, "only as scp itself calls them") {
 			t.Errorf("%s: %v, %s", line, err, said)
 		}
 	}

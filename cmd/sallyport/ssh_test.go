@@ -14,12 +14,13 @@ import (
 	"sallyport/ingress/ssh/sshtest"
 )
 
-// newSSHGateway starts a gateway that speaks SSH, and a real sshd that trusts the gateway's authority and nothing else.
-func newSSHGateway(t testing.TB) (*gateway, *sshtest.Server) {
+// newSSHGateway starts a gateway that speaks SSH, with more in its configuration, and a real sshd that trusts the
+// gateway's authority and nothing else.
+func newSSHGateway(t testing.TB, more ...string) (*gateway, *sshtest.Server) {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), port: freePort(t)}
 	g.web, g.config = "127.0.0.1:"+freePort(t), filepath.Join(g.dir, "sallyport.yaml")
-	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, ssh: \"127.0.0.1:%s\"}\n", g.web, g.port))
+	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, ssh: \"127.0.0.1:%s\"}\n%s", g.web, g.port, strings.Join(more, "")))
 	var err error
 	if g.client, err = client.New(client.Config{Socket: filepath.Join(g.dir, "data", "sallyport.sock")}); err != nil {
 		t.Fatal(err)
