@@ -145,7 +145,7 @@ func (s *Service) fill(ctx context.Context, one Session, b *Bundle) (until uint6
 	if b.Moments, _, err = momentsFrom(ctx, s.Log, one.ID, first, 1, 0, math.MaxInt); err != nil {
 		return 0, err
 	}
-	if b.Remarks, err = s.said.of(ctx, s.Log, one.ID); err != nil {
+	if b.Remarks, err = s.said.of(ctx, s.Log, s.Logger, one.ID); err != nil {
 		return 0, err
 	}
 	for i := range b.Remarks.Annotations {

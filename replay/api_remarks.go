@@ -22,7 +22,7 @@ func (s *Service) remarks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.said.of(r.Context(), s.Log, one.ID)
+	found, err := s.said.of(r.Context(), s.Log, s.Logger, one.ID)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Service) removeAnnotation(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	found, err := s.said.of(r.Context(), s.Log, one.ID)
+	found, err := s.said.of(r.Context(), s.Log, s.Logger, one.ID)
 	if err != nil {
 		return err
 	}

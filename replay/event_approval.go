@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"sallyport/schemas"
@@ -19,12 +20,13 @@ const (
 
 // requests folds what is said of approvals: what a fact comes to depends on those before it.
 type requests struct {
-	log  *journal.Log
-	live map[string]approval.State
+	log    *journal.Log
+	logger *slog.Logger
+	live   map[string]approval.State
 }
 
-func newRequests(log *journal.Log) *requests {
-	return &requests{log: log, live: make(map[string]approval.State)}
+func newRequests(log *journal.Log, logger *slog.Logger) *requests {
+	return &requests{log: log, logger: logger, live: make(map[string]approval.State)}
 }
 
 // event returns the event that a fact about a request is; nil for one that did nothing.
@@ -53,13 +55,7 @@ func (r *requests) earlier(ctx context.Context, m journal.Message, id string) (s
 			if e.Sequence >= m.Sequence {
 				return errEnough
 			}
-			c := new(schemas.Control)
-			if err := c.UnmarshalVT(e.Data); err != nil {
-				return fmt.Errorf("decode control fact %d: %w", e.Sequence, err)
-			}
-			if approval.Ref(c).GetId() == id {
-				state = state.Fold(approval.Fact{Sequence: e.Sequence, Time: e.Time, Control: c})
-			}
+			state = state.FoldLogged(id, e.Sequence, e.Time, e.Data)
 		}
 		if caughtUp {
 			return errEnough

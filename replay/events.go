@@ -78,7 +78,7 @@ func readHeader(h map[string]string) (c cursor, err error) {
 
 // NewEvents returns an Events.
 func NewEvents(c EventsConfig) (*Events, error) {
-	p := &Events{log: c.Log, source: c.Source, logger: c.Logger, progress: make(chan struct{}), told: map[schemas.SessionID]*told{}, requests: newRequests(c.Log)}
+	p := &Events{log: c.Log, source: c.Source, logger: c.Logger, progress: make(chan struct{}), told: map[schemas.SessionID]*told{}}
 	if p.source == "" {
 		p.source = "/sallyport"
 	}
@@ -88,6 +88,7 @@ func NewEvents(c EventsConfig) (*Events, error) {
 	if p.logger == nil {
 		p.logger = slog.Default()
 	}
+	p.requests = newRequests(p.log, p.logger)
 	return p, nil
 }
 
@@ -228,11 +229,11 @@ func (p *Events) followControl(ctx context.Context, from uint64) error {
 	})
 }
 
-// eventOf returns the event that a message of CONTROL is, or nil.
+// eventOf returns the event that a message of CONTROL is; nil: it is none, or cannot be read.
 func eventOf(ctx context.Context, log *journal.Log, r *requests, m journal.Message) (*event, error) {
-	c := new(schemas.Control)
-	if err := c.UnmarshalVT(m.Data); err != nil {
-		return nil, fmt.Errorf("decode control fact %d: %w", m.Sequence, err)
+	c := readControl(m, r.logger)
+	if c == nil {
+		return nil, nil
 	}
 	if c.GetAt() == 0 {
 		c.At = m.Time.UnixNano()

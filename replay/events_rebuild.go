@@ -37,7 +37,7 @@ func (p *Events) Rebuild(ctx context.Context) (RebuildReport, error) {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
 	compare := func(e *event) error { return p.compare(ctx, &r, there, e) }
-	sessions, requests := map[schemas.SessionID]*told{}, newRequests(p.log)
+	sessions, requests := map[schemas.SessionID]*told{}, newRequests(p.log, p.logger)
 	if err := p.upTo(ctx, schemas.Facts, facts, func(m journal.Message) error {
 		return eventsOf(ctx, p.log, sessions, m, func(_ journal.Located, e *event) error { return compare(e) })
 	}); err != nil {

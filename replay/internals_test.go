@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -93,4 +94,20 @@ func FuzzEventFilter(f *testing.F) {
 			t.Errorf("%q leads out of EVENTS", subject)
 		}
 	})
+}
+
+// TestUnreadableFacts passes over what cannot be read, and tells it.
+func TestUnreadableFacts(t *testing.T) {
+	var said strings.Builder
+	logger := slog.New(slog.NewTextHandler(&said, nil))
+	bad := journal.Message{Stream: schemas.Controls, Sequence: 7, Data: []byte{0xff}}
+	if e, err := eventOf(t.Context(), nil, newRequests(nil, logger), bad); e != nil || err != nil {
+		t.Errorf("an event: %+v, %v", e, err)
+	}
+	if prompt, one := NewRuns(nil, logger).readRun(bad); prompt != "" || one != nil {
+		t.Errorf("a run: %q %+v", prompt, one)
+	}
+	if got := strings.Count(said.String(), "sequence=7"); got != 2 {
+		t.Errorf("told %d times: %s", got, said.String())
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -126,18 +127,16 @@ func (m *remembered) fold(id schemas.SessionID) *foldedRemarks {
 }
 
 // of returns what is said about a session until now. The caller owns it.
-func (m *remembered) of(ctx context.Context, log *journal.Log, id schemas.SessionID) (*Remarks, error) {
+func (m *remembered) of(ctx context.Context, log *journal.Log, logger *slog.Logger, id schemas.SessionID) (*Remarks, error) {
 	f := m.fold(id)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	subject := schemas.ControlSubject(schemas.AreaSession, string(id))
 	err := log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{subject}, From: f.position + 1}, func(ms []journal.Message, caughtUp bool) error {
 		for _, msg := range ms {
-			c := &schemas.Control{}
-			if err := c.UnmarshalVT(msg.Data); err != nil {
-				return fmt.Errorf("decode control fact %d: %w", msg.Sequence, err)
+			if c := readControl(msg, logger); c != nil {
+				f.remarks.fold(id, c)
 			}
-			f.remarks.fold(id, c)
 			f.position = msg.Sequence
 		}
 		if caughtUp {

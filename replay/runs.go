@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +41,8 @@ const titleSize = 240
 // Runs is the list of runs, in memory: a fold over what CONTROL says of them. Prompts are read from the
 // log when they are shown. Its methods are safe for concurrent use; Run is called once.
 type Runs struct {
-	log *journal.Log
+	log    *journal.Log
+	logger *slog.Logger
 
 	mu       sync.RWMutex
 	byID     map[schemas.RunID]*Run
@@ -50,9 +52,9 @@ type Runs struct {
 	caught   sync.Once
 }
 
-// NewRuns returns Runs that are empty until Run runs.
-func NewRuns(log *journal.Log) *Runs {
-	return &Runs{log: log, byID: map[schemas.RunID]*Run{}, children: map[schemas.RunID][]*Run{}, ready: make(chan struct{})}
+// NewRuns returns Runs that are empty until Run runs. The logger is told of facts that cannot be read.
+func NewRuns(log *journal.Log, logger *slog.Logger) *Runs {
+	return &Runs{log: log, logger: logger, byID: map[schemas.RunID]*Run{}, children: map[schemas.RunID][]*Run{}, ready: make(chan struct{})}
 }
 
 // Run follows the log until ctx is done (it then returns nil) or something fails for good.
@@ -60,10 +62,7 @@ func (r *Runs) Run(ctx context.Context) error {
 	subjects := []schemas.Subject{schemas.Subject("sallyport.control." + string(schemas.AreaRun) + ".*")}
 	err := r.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: subjects, Linger: linger}, func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {
-			_, opened, err := readRun(m)
-			if err != nil {
-				return err
-			}
+			_, opened := r.readRun(m)
 			r.add(opened)
 		}
 		if caughtUp {
@@ -90,15 +89,12 @@ func (r *Runs) add(one *Run) {
 	}
 }
 
-// readRun returns the run that a message opens, with its prompt; nil for another fact.
-func readRun(m journal.Message) (prompt string, one *Run, err error) {
-	c := new(schemas.Control)
-	if err := c.UnmarshalVT(m.Data); err != nil {
-		return "", nil, fmt.Errorf("decode control fact %d: %w", m.Sequence, err)
-	}
+// readRun returns the run that a message opens, with its prompt; nil for another fact, and one that cannot be read.
+func (r *Runs) readRun(m journal.Message) (prompt string, one *Run) {
+	c := readControl(m, r.logger)
 	o := c.GetRunOpened()
 	if o == nil {
-		return "", nil, nil
+		return "", nil
 	}
 	at := m.Time
 	if c.GetAt() != 0 {
@@ -110,7 +106,7 @@ func readRun(m journal.Message) (prompt string, one *Run, err error) {
 		Traceparent: o.GetTraceparent(), PromptDigest: o.GetRun().GetPromptDigest(), PromptSize: len(o.GetPrompt()),
 		Masked: maskCounts(o.GetMasked()), title: title(o.GetPrompt()), sequence: m.Sequence,
 	}
-	return o.GetPrompt(), one, nil
+	return o.GetPrompt(), one
 }
 
 // title is the beginning of a prompt on one line.
@@ -170,10 +166,7 @@ func (r *Runs) read(ctx context.Context, id schemas.RunID, from uint64) (prompt 
 	c := journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{schemas.ControlSubject(schemas.AreaRun, string(id))}, From: from}
 	err = r.log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {
-			text, opened, err := readRun(m)
-			if err != nil {
-				return err
-			}
+			text, opened := r.readRun(m)
 			if opened != nil && opened.ID == id {
 				prompt, one = text, opened
 				return errEnough

@@ -49,7 +49,7 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if r.sessions, err = replay.NewSessions(ctx, replay.SessionsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
 	}
-	r.runs = replay.NewRuns(m.log)
+	r.runs = replay.NewRuns(m.log, m.logger)
 	who := func(ctx context.Context) string { return api.Who(ctx).Principal.Name }
 	reader := func(ctx context.Context) *schemas.Principal { return api.Who(ctx).Principal }
 	if !m.services.Replay {
