@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"time"
 
 	"sallyport/schemas"
@@ -55,6 +57,7 @@ type StepApproval struct {
 	Decision string   `json:"decision"` // empty: it waits
 	By       []string `json:"by"`
 	Reason   string   `json:"reason"`
+	Link     string   `json:"link"` // of the request; empty: it is not for this reader
 }
 
 // chain reads what a run's sessions did. Each is a recording that is read.
@@ -80,10 +83,32 @@ func (s *Service) chain(ctx context.Context, sum *RunSummary) (*RunChain, error)
 		if err != nil {
 			return nil, err
 		}
+		if err := s.linkRequests(ctx, one, steps); err != nil {
+			return nil, err
+		}
 		room -= len(steps)
 		c.Sessions = append(c.Sessions, ChainSession{Session: one, Steps: steps, More: more})
 	}
 	return c, nil
+}
+
+// linkRequests leads from held commands to their requests, for those who may see these: who asked, and who may review.
+func (s *Service) linkRequests(ctx context.Context, one Session, steps []Step) error {
+	if !slices.ContainsFunc(steps, func(step Step) bool { return step.Approval != nil }) {
+		return nil
+	}
+	if s.Who(ctx) != one.Principal {
+		may, err := s.allowed(ctx, map[[2]string]bool{}, "review", one.Target)
+		if err != nil || !may {
+			return err
+		}
+	}
+	for _, step := range steps {
+		if step.Approval != nil {
+			step.Approval.Link = "/approvals/" + url.PathEscape(step.Approval.ID)
+		}
+	}
+	return nil
 }
 
 // steps reads the first commands of a session, at most so many, with what is known of each now.

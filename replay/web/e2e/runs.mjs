@@ -3,6 +3,7 @@
 //
 //	SALLYPORT_TOKEN   of somebody who may look at what the run did
 //	SALLYPORT_GUEST   of somebody who may look at nothing of it
+//	SALLYPORT_READER  of somebody who may look at what it did, and not review
 //	SALLYPORT_RUN     JSON: {"id", "child", "agent", "title": part of the prompt as it is listed, "prompt": parts of it,
 //	                  "secret": what masks took out of it, "live": what the driver has the agent run}
 //
@@ -32,6 +33,7 @@ async function run() {
   await chain(page)
   await onward(page)
   await live(page)
+  await unlinked()
   await withheld()
   await looks(await page.context().cookies())
 }
@@ -119,6 +121,22 @@ async function live(page) {
     await ask('live')
     await page.getByTestId('step').getByText(given.live).waitFor()
     await page.getByTestId('run').getByText('live', { exact: true }).first().waitFor()
+  })
+}
+
+async function unlinked() {
+  await step('a request is named, and not linked, for who may not see it; its page says who may', async () => {
+    const page = await signedIn(env.SALLYPORT_READER, [/404/])
+    await page.goto('/runs/' + given.id)
+    const held = page.getByTestId('step').nth(1)
+    await held.getByText(/^request a-/).waitFor()
+    assert.equal(await held.getByRole('link', { name: 'request' }).count(), 0)
+    const id = (await held.locator('code').filter({ hasText: /^a-/ }).textContent()).trim()
+    await shot(page, 'run-unlinked')
+    assert.deepEqual(await audit(page), [])
+    await page.goto('/approvals/' + id)
+    await page.getByText('those who may review it').waitFor()
+    await page.context().close()
   })
 }
 

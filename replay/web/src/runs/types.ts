@@ -49,7 +49,7 @@ export interface Step {
   kinds?: string[] | null
   attributes?: Record<string, string> | null
   verdict: { outcome: string; reasons?: { policy: string; message: string }[] | null } | null
-  approval: { id: string; decision: string; by?: string[] | null; reason: string } | null
+  approval: { id: string; decision: string; by?: string[] | null; reason: string; link?: string } | null
   masked?: MaskCount[] | null
   result: { tag: string; rows: number; duration_ms: number; refused: boolean; error: Failure | null } | null
   link: string
