@@ -85,6 +85,7 @@ type Limits struct {
 	GrantWarning    time.Duration `yaml:"grant_warning" doc:"How long before access for a time ends the client of an open session is told."`
 	Prompt          int           `yaml:"prompt" doc:"Bytes of the prompt that a run begins with, 262144 at most."`
 	TokenTTL        time.Duration `yaml:"token_ttl" doc:"Longest time to live of a token."`
+	CommandLine     CommandLine   `yaml:"command_line" doc:"What is spent on understanding a command line."`
 }
 
 // Logging is the gateway's own log.
@@ -104,7 +105,7 @@ func Default() *Config {
 			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour, Prompt: maxPrompt,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
 			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Estimate: 3 * time.Second, Estimates: 8, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
-			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute,
+			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute, CommandLine: defaultCommandLine(),
 		},
 		Masks:   defaultMasks(),
 		Logging: Logging{Level: "info", Format: "text"},
@@ -184,8 +185,8 @@ func (c *Config) check() []error {
 }
 
 func (c *Config) checkLimits() []error {
-	var errs []error
 	l := c.Limits
+	errs := l.CommandLine.check()
 	for name, d := range map[string]time.Duration{
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
 		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,

@@ -197,7 +197,7 @@ func (m *Main) runEnforcer(ctx context.Context) error {
 	}
 	e, err := enforcer.New(enforcer.Config{
 		Log: m.log, Resources: m.registry, Catalogues: enforcer.AskCatalogues(m.log), Logger: m.logger, Now: time.Now,
-		Grants: m.grants,
+		Grants: m.grants, Shell: m.config.Limits.CommandLine.Enforcer(),
 	})
 	if err != nil {
 		return err
