@@ -30,8 +30,9 @@ type Moment struct {
 	DurationMS float64  `json:"duration_ms,omitempty"`
 	Error      string   `json:"error,omitempty"`
 	Refused    bool     `json:"refused,omitempty"`
-	Masked     uint64   `json:"masked,omitempty"` // values
-	Status     *int32   `json:"status,omitempty"` // exit status of what was observed
+	Masked     uint64   `json:"masked,omitempty"`   // values
+	Revealed   uint64   `json:"revealed,omitempty"` // of these, shown to the client: the recording conceals them
+	Status     *int32   `json:"status,omitempty"`   // exit status of what was observed
 }
 
 const (
@@ -171,6 +172,9 @@ func (m *moments) part(e *schemas.Entry) {
 		if c := m.all[k.Masked.GetCommand()]; c != nil {
 			for _, n := range k.Masked.GetCounts() {
 				c.Masked += n.GetCount()
+				if n.GetRevealed() {
+					c.Revealed += n.GetCount()
+				}
 			}
 		}
 	case *schemas.Entry_Result:

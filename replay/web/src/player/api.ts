@@ -51,6 +51,7 @@ export interface Moment {
   error?: string
   refused?: boolean
   masked?: number
+  revealed?: number // of these, shown to the client
   status?: number
 }
 
@@ -104,6 +105,7 @@ export interface Revealed {
   row: number
   column: number
   part?: string
+  length?: number // of a stream: bytes of the recording that stand in its place
   name: string
   masks: string[]
   null: boolean
