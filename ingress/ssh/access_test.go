@@ -198,6 +198,17 @@ func TestUserNames(t *testing.T) {
 	}
 }
 
+// OpenSSH takes the certificate of the gateway for the names in it, and for no other.
+func TestHostCertificateNames(t *testing.T) {
+	g := start(t, options{config: func(c *ssh.Config) { c.Hosts = append(c.Hosts, "gateway.example") }})
+	for name, in := range map[string]bool{"gateway.example": true, "other.example": false} {
+		got := g.ssh(t, "", "-o", "HostKeyAlias="+name, "gw", "echo in")
+		if (got.out == "in\n") != in || in == strings.Contains(got.err, "name is not a listed principal") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // ssh -J with plain host names: the gateway is the server at the other end of the jump.
 func TestJump(t *testing.T) {
 	g := start(t, options{})
@@ -289,18 +300,27 @@ func TestWeakNegotiations(t *testing.T) {
 	if got := g.ssh(t, "", "-c", "chacha20-poly1305@openssh.com", "gw", "echo in"); got.status != 255 || got.out != "" {
 		t.Errorf("OpenSSH with ChaCha20: %+v", got)
 	}
-	weak, err := sshtest.Start(t.Context(), sshtest.Config{Lines: []string{"Ciphers chacha20-poly1305@openssh.com,aes128-cbc"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = weak.Stop() })
-	for _, legacy := range []bool{false, true} {
-		g.Targets.Put("weak", resources.Target{Protocol: ssh.Protocol, Address: weak.Address,
-			Credential: resources.Credential{Username: weak.User, Key: &resources.SecretRef{File: weak.Key}},
-			SSH:        &resources.SSH{HostKeys: weak.HostKeys[:1], Legacy: legacy}})
-		got := g.ssh(t, "", "-o", "User="+alice+"+weak", "gw", "echo in")
-		if legacy && got.out != "in\n" || !legacy && !strings.Contains(got.err, "no algorithm that the gateway accepts") {
-			t.Errorf("legacy %v: %+v", legacy, got)
+	for _, c := range []struct {
+		lines []string
+		in    bool // with legacy
+	}{
+		{[]string{"Ciphers aes128-cbc", "MACs hmac-sha1"}, true},
+		{[]string{"Ciphers chacha20-poly1305@openssh.com"}, false},
+		{[]string{"Ciphers aes128-cbc", "MACs hmac-sha2-256-etm@openssh.com"}, false},
+	} {
+		weak, err := sshtest.Start(t.Context(), sshtest.Config{Lines: c.lines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = weak.Stop() })
+		for _, legacy := range []bool{false, true} {
+			g.Targets.Put("weak", resources.Target{Protocol: ssh.Protocol, Address: weak.Address,
+				Credential: resources.Credential{Username: weak.User, Key: &resources.SecretRef{File: weak.Key}},
+				SSH:        &resources.SSH{HostKeys: weak.HostKeys[:1], Legacy: legacy}})
+			got := g.ssh(t, "", "-o", "User="+alice+"+weak", "gw", "echo in")
+			if in := legacy && c.in; (got.out == "in\n") != in || strings.Contains(got.err, "no algorithm that the gateway accepts") == in {
+				t.Errorf("%v, legacy %v: %+v", c.lines, legacy, got)
+			}
 		}
 	}
 }

@@ -97,7 +97,7 @@ func explain(err error) error {
 	}
 	if e, ok := errors.AsType[*xssh.AlgorithmNegotiationError](err); ok {
 		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the target speaks no algorithm that the gateway accepts",
-			Hint: "ssh.legacy: true on the target permits weak ones", Err: e}
+			Hint: "ssh.legacy: true on the target permits weak ones, though not those that Terrapin needs", Err: e}
 	}
 	return unreachable(err)
 }
@@ -119,8 +119,10 @@ func (d *dialer) config(s *session.Session, id *session.Identity, banner *string
 	if d.spec().Legacy {
 		weak := xssh.InsecureAlgorithms()
 		c.KeyExchanges = append(c.KeyExchanges, weak.KeyExchanges...)
-		c.Ciphers = append(append(c.Ciphers, xssh.CipherChaCha20Poly1305), weak.Ciphers...)
-		c.MACs = append(append(c.MACs, xssh.HMACSHA1), weak.MACs...)
+		// Without strict key exchange, which old servers do not have, Terrapin needs ChaCha20-Poly1305, or CBC with a MAC over
+		// what is encrypted: neither is ever offered.
+		c.Ciphers = append(c.Ciphers, weak.Ciphers...)
+		c.MACs = append([]string{xssh.HMACSHA256, xssh.HMACSHA512, xssh.HMACSHA1}, weak.MACs...)
 	}
 	return c, nil
 }

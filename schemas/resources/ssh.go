@@ -28,7 +28,7 @@ type SSH struct {
 	Forwards   *Forwards `json:"forwards,omitempty" doc:"where connections may be forwarded to without a policy that allows it; nowhere by default"`
 	Files      string    `json:"files,omitempty" schema:"enum=keep|digest" doc:"keep (the default): recordings hold what SFTP moves; digest: its SHA-256 and size"`
 	Mode       string    `json:"mode,omitempty" schema:"enum=shell|restricted" doc:"what a shell is: shell (the default), the target's own; restricted: one of the gateway's, in which each line is decided before it runs"`
-	Legacy     bool      `json:"legacy,omitempty" doc:"also offer the target algorithms that are broken or weak: SHA-1 signatures and key exchanges, CBC, ChaCha20-Poly1305 without strict key exchange"`
+	Legacy     bool      `json:"legacy,omitempty" doc:"also offer the target algorithms that are broken or weak: SHA-1 signatures, key exchanges and MACs, CBC, 3DES, RC4; not what Terrapin needs, which is ChaCha20-Poly1305, and MACs over what CBC encrypted (etm)"`
 }
 
 // Forwards are destinations, written host:port. A host is a name in which * stands for any

@@ -68,9 +68,10 @@ func (a *Authority) HostAuthority() ssh.PublicKey { return a.hostCA.PublicKey() 
 // UserAuthority is whom targets trust to certify the gateway's keys.
 func (a *Authority) UserAuthority() ssh.PublicKey { return a.userCA.PublicKey() }
 
-// HostKeys returns the gateway's host key, with a certificate for names and without. Names that
-// are not known to the gateway are covered too, by a wildcard: who is trusted for which name is
-// for the client's @cert-authority line to say.
+// HostKeys returns the gateway's host key, with a certificate for names and without. Clients take it for
+// these names only: OpenSSH (9.2) and x/crypto compare names with the certificate's, letter by letter, so that the
+// wildcard at the end of them serves only a client that takes it for one. Who is trusted for which name is for the
+// client's @cert-authority line to say.
 func (a *Authority) HostKeys(names []string) ([]ssh.Signer, error) {
 	c := a.certificate(a.host.PublicKey(), ssh.HostCert, "sallyport", append(slices.Clone(names), "*"), hostLife)
 	certified, err := sign(c, a.hostCA, a.host)
