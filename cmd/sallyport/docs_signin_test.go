@@ -92,7 +92,7 @@ func TestSignInDocumentRuns(t *testing.T) {
 
 	script, ran := "set -euo pipefail\n", 0
 	for _, block := range blocks.FindAllStringSubmatch(text, -1) {
-		script += strings.NewReplacer("https://gateway.example.com", "https://"+g.web, "127.0.0.1:7080", g.web, "port=7432", "port="+g.port).Replace(block[1])
+		script += strings.NewReplacer("https://gateway.example.com", "https://"+g.web, "gateway-ca.pem", at("ca.pem"), "127.0.0.1:7080", g.web, "port=7432", "port="+g.port).Replace(block[1])
 		ran++
 	}
 	if ran < 5 {
@@ -108,7 +108,7 @@ func TestSignInDocumentRuns(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s\n--- what ran:\n%s", err, out, script)
 	}
-	for what, n := range map[string]int{"carol is signed in until": 2, "ci/robot is signed in until": 2, `"access_token":"sp_`: 1, `"name":"alice@example.com"`: 1} {
+	for what, n := range map[string]int{"carol is signed in until": 3, "ci/robot is signed in until": 2, `"access_token":"sp_`: 1, `"name":"alice@example.com"`: 1} {
 		if strings.Count(string(out), what) != n {
 			t.Errorf("%q is not there %d times in what the commands print:\n%s", what, n, out)
 		}

@@ -56,6 +56,7 @@ func Run(args []string, s Streams) int {
 type app struct {
 	Streams
 	configFile string
+	caFile     string
 	url        string
 }
 
@@ -80,6 +81,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default sallyport.yaml, if it is there)")
+	root.PersistentFlags().StringVar(&a.caFile, "ca", "", "with --url and login: PEM `FILE` of authorities that vouch for the server, beside the system's; login keeps them")
 	root.PersistentFlags().StringVar(&a.url, "url", "", "`URL` of a server, reached with the token in SALLYPORT_TOKEN, else with the one that login kept")
 	for _, group := range [][]*cobra.Command{a.serverCommands(), a.resourceCommands(), a.tokenCommands(), a.readCommands(), a.proofCommands(), a.approvalCommands(), a.steering(), a.sshCommands()} {
 		root.AddCommand(group...)
@@ -131,6 +133,9 @@ func (a *app) client() (*client.Client, error) {
 	}
 	if a.url != "" {
 		return a.remote()
+	}
+	if a.caFile != "" {
+		return nil, usage("--ca goes with --url: through the socket in the data directory nobody needs to vouch for the server")
 	}
 	c, err := a.load()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/certs"
 	"sallyport/cmd/internal/client"
 	"sallyport/cmd/internal/signin"
 )
@@ -58,7 +59,11 @@ func (a *app) login(ctx context.Context, f loginFlags) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := signin.New(signin.Config{URL: where, HTTP: &http.Client{Timeout: 30 * time.Second}})
+	pem, authorities, err := a.trust(where)
+	if err != nil {
+		return err
+	}
+	gateway, err := signin.New(signin.Config{URL: where, HTTP: &http.Client{Transport: certs.Transport(authorities), Timeout: 30 * time.Second}})
 	if err != nil {
 		return err
 	}
@@ -70,12 +75,12 @@ func (a *app) login(ctx context.Context, f loginFlags) error {
 		_, err := fmt.Fprintln(a.Out, answer.AccessToken)
 		return err
 	}
-	kept, err := signin.Save(where, answer, time.Now())
+	kept, err := signin.Save(where, answer, pem, time.Now())
 	if err != nil {
 		return err
 	}
 	a.tell(kept)
-	if err := a.loginSSH(ctx, kept, answer.AccessToken, f.agent); err != nil { // who signed in is signed in
+	if err := a.loginSSH(ctx, client.Config{URL: kept.URL, Token: answer.AccessToken, Authorities: authorities}, f.agent); err != nil { // who signed in is signed in
 		fmt.Fprintf(a.Err, "sallyport: there is no certificate for ssh: %v\n", err)
 	}
 	return nil
@@ -189,5 +194,9 @@ func (a *app) remote() (*client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(client.Config{URL: a.url, Token: token})
+	_, authorities, err := a.trust(a.url)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{URL: a.url, Token: token, Authorities: authorities})
 }

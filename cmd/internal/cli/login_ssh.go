@@ -10,8 +10,8 @@ import (
 )
 
 // loginSSH gets a certificate for ssh, where there is an SSH gateway.
-func (a *app) loginSSH(ctx context.Context, kept *signin.Kept, token string, withAgent bool) error {
-	server, err := client.New(client.Config{URL: kept.URL, Token: token})
+func (a *app) loginSSH(ctx context.Context, at client.Config, withAgent bool) error {
+	server, err := client.New(at)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (a *app) loginSSH(ctx context.Context, kept *signin.Kept, token string, wit
 	if c.Gateway == nil {
 		return nil
 	}
-	files, err := signin.SaveSSH(kept.URL, private, c)
+	files, err := signin.SaveSSH(at.URL, private, c)
 	if err != nil {
 		return err
 	}

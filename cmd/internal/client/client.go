@@ -5,6 +5,8 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +20,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"sallyport/cmd/internal/certs"
 )
 
 // Config says which server. Exactly one of Socket and URL is set.
@@ -25,6 +29,8 @@ type Config struct {
 	Socket string // path of the administrator's socket
 	URL    string // https://gateway.example.com
 	Token  string // with URL
+
+	Authorities *x509.CertPool // that vouch for the server at URL; nil: the system's
 }
 
 // Client talks to the API.
@@ -32,6 +38,7 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
+	tls   *tls.Config // of websockets
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -57,7 +64,8 @@ func New(c Config) (*Client, error) {
 	if base.Scheme == "http" && !loopback(base.Hostname()) {
 		return nil, fmt.Errorf("%s would send the token in clear: use https", c.URL)
 	}
-	return &Client{base: base, token: c.Token, http: &http.Client{}}, nil
+	transport := certs.Transport(c.Authorities)
+	return &Client{base: base, token: c.Token, tls: transport.TLSClientConfig.Clone(), http: &http.Client{Transport: transport}}, nil
 }
 
 // As returns a client that presents a token, at the administrator's socket too.
@@ -174,7 +182,7 @@ func (c *Client) unreachable(err error) error {
 	if c.dial != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)) {
 		return errors.New("no server is running with this configuration: start it with `sallyport up`")
 	}
-	return fmt.Errorf("reach the server: %w", err)
+	return fmt.Errorf("reach the server: %w", certs.Unknown(err))
 }
 
 func problem(r *http.Response) error {
@@ -194,7 +202,7 @@ func (c *Client) Websocket(ctx context.Context, path string, query url.Values) (
 	}
 	header := make(http.Header)
 	c.authorize(header)
-	d := websocket.Dialer{NetDialContext: c.dial, HandshakeTimeout: 30 * time.Second}
+	d := websocket.Dialer{NetDialContext: c.dial, TLSClientConfig: c.tls, HandshakeTimeout: 30 * time.Second}
 	conn, response, err := d.DialContext(ctx, c.url(scheme, path, query), header)
 	if err == nil {
 		return conn, nil

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/certs"
 	"sallyport/cmd/internal/config"
 	"sallyport/ingress/credential"
 	"sallyport/ingress/login"
@@ -152,21 +152,15 @@ func workloads(c config.Identity) (*oidc.Workloads, error) {
 // outward is how a provider is talked to: with a deadline, and trusting ca besides the system's
 // certificates.
 func outward(ca string, timeout time.Duration) (*http.Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	var authorities *x509.CertPool
 	if ca != "" {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			return nil, fmt.Errorf("read the system's certificates: %w", err)
-		}
 		pem, err := os.ReadFile(ca)
 		if err != nil {
 			return nil, fmt.Errorf("read ca: %w", err)
 		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca %s has no PEM certificate", ca)
+		if authorities, err = certs.Trusting(pem); err != nil {
+			return nil, fmt.Errorf("read ca %s: %w", ca, err)
 		}
-		transport.TLSClientConfig.RootCAs = pool
 	}
-	return &http.Client{Transport: transport, Timeout: timeout}, nil
+	return &http.Client{Transport: certs.Transport(authorities), Timeout: timeout}, nil
 }

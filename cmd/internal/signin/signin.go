@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport/cmd/internal/api"
+	"sallyport/cmd/internal/certs"
 )
 
 // Config is what New needs.
@@ -71,7 +72,7 @@ func (g *Gateway) post(ctx context.Context, path string, form url.Values, out an
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := g.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("reach the gateway: %w", err)
+		return fmt.Errorf("reach the gateway: %w", certs.Unknown(err))
 	}
 	defer response.Body.Close()
 	decoder := json.NewDecoder(http.MaxBytesReader(nil, response.Body, 1<<20))

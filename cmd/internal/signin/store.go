@@ -38,8 +38,15 @@ func dir(gateway string) (string, error) {
 	return filepath.Join(base, "sallyport", strings.ReplaceAll(u.Host, ":", "_")), nil
 }
 
-// Save keeps a token where only its owner can read it.
-func Save(gateway string, t *api.TokenAnswer, now time.Time) (*Kept, error) {
+// AuthoritiesFile is where who vouches for a gateway is kept, beside the authorities of the system.
+func AuthoritiesFile(gateway string) (string, error) {
+	d, err := dir(gateway)
+	return filepath.Join(d, "ca.pem"), err
+}
+
+// Save keeps a token where only its owner can read it, and beside it the authorities that vouched for the gateway (PEM; empty: those of
+// the system did).
+func Save(gateway string, t *api.TokenAnswer, authorities []byte, now time.Time) (*Kept, error) {
 	d, err := dir(gateway)
 	if err != nil {
 		return nil, err
@@ -57,9 +64,13 @@ func Save(gateway string, t *api.TokenAnswer, now time.Time) (*Kept, error) {
 	}
 	// libpq's documentation, section 34.16: colons and backslashes are escaped.
 	name := strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(t.Name)
-	for file, text := range map[string]string{
+	files := map[string]string{
 		k.Token: t.AccessToken + "\n", k.Passfile: "*:*:*:" + name + ":" + t.AccessToken + "\n", filepath.Join(d, "login.json"): string(about) + "\n",
-	} {
+	}
+	if len(authorities) > 0 {
+		files[filepath.Join(d, "ca.pem")] = string(authorities)
+	}
+	for file, text := range files {
 		if err := replace(file, text); err != nil {
 			return nil, fmt.Errorf("keep the token: %w", err)
 		}
