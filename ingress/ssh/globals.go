@@ -15,23 +15,40 @@ const keepAlive = "keepalive@openssh.com"
 // maxGlobals is how many global requests of a client may wait for one before them, which waits for an approval.
 const maxGlobals = 4096
 
-// globals answers the client's global requests: RFC 4254 section 4, OpenSSH's PROTOCOL. They carry no number, so
-// answers must come in the order of the requests, and one that is held holds up those after it. So that a client that
-// asks for signs of life is not left without any meanwhile, it gets one that answers nothing.
-func (r *relay) globals(ctx context.Context) {
-	queue := newBacklog(1+maxGlobals, func(req *xssh.Request) { r.global(ctx, req) })
-	defer queue.wait()
-	for req := range r.client.reqs {
-		before, ok := queue.add(req)
-		if !ok {
-			r.s.Stop(session.End{Reason: session.ReasonLimit, Message: "too many requests wait behind one that is held"})
-			go xssh.DiscardRequests(r.client.reqs)
-			return
-		}
-		if req.Type == keepAlive && before > 0 {
-			_, _, _ = r.client.SendRequest(keepAlive, false, nil) // a client that is gone is noticed elsewhere
+// fromClient serves the channels that the client opens and its global requests, until it is gone.
+//
+// Requests (RFC 4254 section 4, OpenSSH's PROTOCOL) carry no number, so answers must come in the order of the requests,
+// and one that is held holds up those after it: they wait in queue. So that a client that asks for signs of life is not
+// left without any meanwhile, it gets one that answers nothing.
+func (r *relay) fromClient(ctx context.Context, queue *backlog[*xssh.Request]) {
+	for chans, reqs := r.client.chans, r.client.reqs; chans != nil || reqs != nil; {
+		select {
+		case nc, ok := <-chans:
+			if !ok {
+				chans = nil
+				continue
+			}
+			r.newChannel(ctx, nc)
+		case req, ok := <-reqs:
+			if !ok {
+				reqs = nil
+				continue
+			}
+			if !r.enqueue(queue, req) {
+				r.s.Stop(session.End{Reason: session.ReasonLimit, Message: "too many requests wait behind one that is held"})
+				go xssh.DiscardRequests(reqs)
+				reqs = nil
+			}
 		}
 	}
+}
+
+func (r *relay) enqueue(queue *backlog[*xssh.Request], req *xssh.Request) bool {
+	before, ok := queue.add(req)
+	if ok && req.Type == keepAlive && before > 0 {
+		_, _, _ = r.client.SendRequest(keepAlive, false, nil) // a client that is gone is noticed elsewhere
+	}
+	return ok
 }
 
 func (r *relay) global(ctx context.Context, req *xssh.Request) {

@@ -60,6 +60,8 @@ type input struct {
 	ready     chan struct{} // holds a token when there may be something to take
 	room      chan struct{} // holds a token when there may be room
 	interrupt func()        // called when an interrupt character comes; nil: it is data like any other
+	serve     func() bool   // see feed
+	serving   bool
 }
 
 var errOver = errors.New("the channel is over")
@@ -103,7 +105,39 @@ func (in *input) put(b []byte, err error) bool {
 	in.data = append(in.data, b...)
 	in.err = err
 	signal(in.ready)
+	in.wake()
 	return true
+}
+
+// feed has serve called whenever there is something to take, or the input has ended, by a goroutine that is there only
+// then: until it returns false, or feed is called with nil.
+func (in *input) feed(serve func() bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.serve = serve
+	in.wake()
+}
+
+func (in *input) wake() {
+	if in.serve != nil && !in.serving && (len(in.data) > 0 || in.err != nil) {
+		in.serving = true
+		go in.hand()
+	}
+}
+
+func (in *input) hand() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for in.serve != nil && (len(in.data) > 0 || in.err != nil) {
+		serve := in.serve
+		in.mu.Unlock()
+		more := serve()
+		in.mu.Lock()
+		if !more {
+			in.serve = nil
+		}
+	}
+	in.serving = false
 }
 
 // wait returns once there is something to take; after the last it returns what ended the input, or

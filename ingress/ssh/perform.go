@@ -144,7 +144,8 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 		if err != nil {
 			return err
 		}
-		go ch.pumpIn(ctx, c, to, echo, watch, stop)
+		c.in.feed(ch.pumpIn(ctx, c, to, echo, watch, stop))
+		defer c.in.feed(nil)
 		pump(func() { ch.pumpOut(ctx, to, out, echo) })
 	}
 	pump(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil) })
@@ -190,27 +191,26 @@ func (c *command) failure() error {
 	return c.failed
 }
 
-// pumpIn records what the client types and then forwards it.
-func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, watch *watcher, stop <-chan struct{}) {
+// pumpIn returns what records and then forwards one piece of what the client types, and reports whether there may be more.
+func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, watch *watcher, stop <-chan struct{}) func() bool {
 	sniff := sniffer{terminal: c.Terminal}
-	for {
-		err := c.in.wait(stop)
+	return func() bool {
+		err := c.in.wait(stop) // there is something, or it has ended
 		if errors.Is(err, io.EOF) {
 			_ = to.CloseWrite()
-			return
 		}
 		if err != nil {
-			return
+			return false
 		}
 		buf := buffers.Get().(*[chunk]byte)
+		defer buffers.Put(buf)
 		b := buf[:c.in.take(buf[:])]
 		watch.input(b)
-		err = ch.forward(ctx, c, to, b, echo, &sniff)
-		buffers.Put(buf)
-		if err != nil {
+		if err := ch.forward(ctx, c, to, b, echo, &sniff); err != nil {
 			c.fail(err, to)
-			return
+			return false
 		}
+		return true
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *relay) run(ctx context.Context) session.End {
 	defer r.s.OnMessage(nil)
 	r.s.OnMessage(func(m string) { go r.tell(m) })
 	r.s.OnStop(func() { go r.end(r.s.End()) })
-	r.wg.Go(func() { r.globals(ctx) })
+	globals := newBacklog(1+maxGlobals, func(req *xssh.Request) { r.global(ctx, req) })
 	defer r.srv.alive(r.client, func() {
 		r.note(session.End{Reason: session.ReasonClient, Message: "the client gave no sign of life"})
 		_ = r.client.Close()
@@ -61,13 +61,12 @@ func (r *relay) run(ctx context.Context) session.End {
 	defer r.srv.alive(r.up, func() {
 		r.end(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"})
 	})()
-	for nc := range r.client.chans {
-		r.newChannel(ctx, nc)
-	}
+	r.fromClient(ctx, globals)
 	r.note(session.End{Reason: session.ReasonClient, Message: "the client left"})
 	cancel()
 	_ = r.up.Close()
 	<-targetGone
+	globals.wait()
 	r.wg.Wait()
 	if r.s.Err() != nil {
 		return r.s.End()
