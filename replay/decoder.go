@@ -72,7 +72,7 @@ func (d *Decoder) frame(e *Entry, from *schemas.Entry) {
 	case *schemas.Entry_Rows:
 		e.Kind, e.Rows = KindRows, d.rows(k.Rows, from.GetNumber())
 	case *schemas.Entry_Bytes:
-		e.Kind, e.Bytes = KindBytes, &Bytes{Command: k.Bytes.GetCommand(), Channel: channel(k.Bytes.GetChannel()), Format: k.Bytes.GetFormat(), Payload: payload(k.Bytes.GetData())}
+		e.Kind, e.Bytes = KindBytes, &Bytes{Command: k.Bytes.GetCommand(), Channel: channel(k.Bytes.GetChannel()), Format: k.Bytes.GetFormat(), Offset: k.Bytes.GetOffset(), Payload: payload(k.Bytes.GetData())}
 	case *schemas.Entry_Sealed:
 		e.Kind = KindSealed
 	default:

@@ -198,8 +198,9 @@ type Rows struct {
 // Bytes is payload without rows.
 type Bytes struct {
 	Command uint64 `json:"command"`
-	Channel string `json:"channel"` // in, out, err
-	Format  string `json:"format"`  // text, binary, terminal
+	Channel string `json:"channel"`          // in, out, err
+	Format  string `json:"format"`           // text, binary, terminal, file
+	Offset  uint64 `json:"offset,omitempty"` // file: where in it this belongs
 	Payload
 }
 

@@ -6,11 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
-	"sallyport/replay"
 	"sallyport/schemas/journal/journaltest"
 )
 
@@ -34,20 +34,6 @@ func (g *gateway) openSSH(token string) func(program string, args ...string) (st
 		err := c.Run()
 		return errs.String(), err
 	}
-}
-
-// recordedFile puts the content of files together that a session's recording holds.
-func (g *gateway) recordedFile(id string) (content []byte) {
-	g.t.Helper()
-	for e, err := range replay.Lines(strings.NewReader(g.entries(id))) {
-		if err != nil {
-			g.t.Fatal(err)
-		}
-		if e.Bytes != nil && e.Bytes.Format == "file" {
-			content = append(content, e.Bytes.Bytes()...)
-		}
-	}
-	return content
 }
 
 // TestSSHKilledGateway kills the gateway under a shell: what was typed and shown is there, and the session is closed as
@@ -128,7 +114,12 @@ func TestSSHFullDisk(t *testing.T) {
 	<-g.done
 	g.start("up")
 	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
-	recorded := g.recordedFile(g.sessions()[0].ID)
+	id := g.sessions()[0].ID
+	opened := regexp.MustCompile(`"number":(\d+),[^\n]*"text":"open [^"]* for writing"`).FindStringSubmatch(g.entries(id))
+	if opened == nil {
+		t.Fatalf("no file was opened:\n%.2000s", g.entries(id))
+	}
+	recorded, _ := g.file(id, opened[1], false)
 	arrived, err := os.ReadFile(to)
 	if err != nil || len(arrived) == 0 || len(arrived) == len(content) {
 		t.Fatalf("%d bytes arrived, %v", len(arrived), err)

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) readCommands() []*cobra.Command {
-	return []*cobra.Command{a.sessions(), a.search(), a.play(), a.watch(), a.kill(), a.export(), a.reveal(), a.events()}
+	return []*cobra.Command{a.sessions(), a.search(), a.play(), a.watch(), a.kill(), a.export(), a.files(), a.reveal(), a.events()}
 }
 
 // session is what the list shows of one; the whole is kept for --json.
