@@ -19,7 +19,12 @@ func (e *event) person(c *schemas.Control) bool {
 		e.entity("identity", "user_removed", classDelete, ocsfEntity{Type: "user", Name: name, UID: name})
 	case *schemas.Control_PasskeyPut:
 		p := k.PasskeyPut
-		e.entity("identity", "passkey_changed", classApply, ocsfEntity{Type: "passkey", Name: p.GetLabel(), UID: hex.EncodeToString(p.GetId())})
+		what := "passkey_changed"
+		if p.GetBarred() {
+			what = "passkey_suspected"
+			e.data.SeverityID = severityHigh
+		}
+		e.entity("identity", what, classApply, ocsfEntity{Type: "passkey", Name: p.GetLabel(), UID: hex.EncodeToString(p.GetId())})
 		e.data.Unmapped = &unmapped{Principal: user(&schemas.Principal{Name: p.GetUser(), Kind: schemas.PrincipalKind_PRINCIPAL_KIND_USER})}
 	case *schemas.Control_PasskeyRemoved:
 		p := k.PasskeyRemoved

@@ -1453,6 +1453,7 @@ type PasskeyPut struct {
 	Created       int64                  `protobuf:"varint,131,opt,name=created,proto3" json:"created,omitempty"` // nanoseconds since 1970
 	Used          int64                  `protobuf:"varint,132,opt,name=used,proto3" json:"used,omitempty"`       // nanoseconds since 1970, last; 0: never
 	Suspect       bool                   `protobuf:"varint,133,opt,name=suspect,proto3" json:"suspect,omitempty"` // its sign count went back, so somebody else may have its key: it proves nothing any more
+	Barred        bool                   `protobuf:"varint,178,opt,name=barred,proto3" json:"barred,omitempty"`   // this is what made it suspect; whatever is said of it later is not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1567,6 +1568,13 @@ func (x *PasskeyPut) GetUsed() int64 {
 func (x *PasskeyPut) GetSuspect() bool {
 	if x != nil {
 		return x.Suspect
+	}
+	return false
+}
+
+func (x *PasskeyPut) GetBarred() bool {
+	if x != nil {
+		return x.Barred
 	}
 	return false
 }
@@ -3270,7 +3278,7 @@ const file_control_proto_rawDesc = "" +
 	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1a\n" +
 	"\bpassword\x18\x03 \x01(\tR\bpassword\"!\n" +
 	"\vUserRemoved\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xb6\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xcf\x02\n" +
 	"\n" +
 	"PasskeyPut\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -3288,7 +3296,8 @@ const file_control_proto_rawDesc = "" +
 	"\x06handle\x18\x82\x01 \x01(\fR\x06handle\x12\x19\n" +
 	"\acreated\x18\x83\x01 \x01(\x03R\acreated\x12\x13\n" +
 	"\x04used\x18\x84\x01 \x01(\x03R\x04used\x12\x19\n" +
-	"\asuspect\x18\x85\x01 \x01(\bR\asuspect\"4\n" +
+	"\asuspect\x18\x85\x01 \x01(\bR\asuspect\x12\x17\n" +
+	"\x06barred\x18\xb2\x01 \x01(\bR\x06barred\"4\n" +
 	"\x0ePasskeyRemoved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\"h\n" +

@@ -1528,6 +1528,18 @@ func (m *PasskeyPut) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Barred {
+		i--
+		if m.Barred {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0xb
+		i--
+		dAtA[i] = 0x90
+	}
 	if m.Suspect {
 		i--
 		if m.Suspect {
@@ -3852,6 +3864,9 @@ func (m *PasskeyPut) SizeVT() (n int) {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.Used))
 	}
 	if m.Suspect {
+		n += 3
+	}
+	if m.Barred {
 		n += 3
 	}
 	n += len(m.unknownFields)
@@ -8388,6 +8403,26 @@ func (m *PasskeyPut) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Suspect = bool(v != 0)
+		case 178:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Barred", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Barred = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -221,10 +221,25 @@ func TestPasskeysOfUsers(t *testing.T) {
 	status, body = d.enter(newSurfer(t), clone)
 	d.want("a clone, whose count is behind", status, body, 401, "may have been copied")
 	d.events("identity.sign_in_failed", "sign count did not rise")
+	suspected := d.events("identity.passkey_suspected", `"carol"`)
+	if !strings.Contains(suspected, `"severity_id":4`) || !strings.Contains(suspected, `"laptop"`) {
+		t.Errorf("the event is %s", suspected)
+	}
 	status, body = d.enter(newSurfer(t), key)
 	d.want("the original after that", status, body, 401, "")
 	status, body = d.stepUp(browser, key)
 	d.want("stepping up with it", status, body, 409, "copied")
+	_, body = carol.call("GET", d.base+"/passkeys", "")
+	var hers struct{ Passkeys []struct{ ID string } }
+	if err := json.Unmarshal([]byte(body), &hers); err != nil || len(hers.Passkeys) != 1 {
+		t.Fatalf("her passkeys are %s, %v", body, err)
+	}
+	status, body = carol.call("PUT", d.base+"/passkeys/"+hers.Passkeys[0].ID, `{"name":"the copied one"}`)
+	d.want("named", status, body, 204, "")
+	d.events("identity.passkey_changed", "the copied one")
+	if n := strings.Count(d.sallyport("events"), `"type":"sallyport.identity.passkey_suspected.v1"`); n != 1 {
+		t.Errorf("that it is suspect is told %d times", n)
+	}
 
 	d.sallyport("user", "remove", "carol")
 	if out := d.sallyport("passkeys", "list", "carol"); strings.Contains(out, "laptop") {

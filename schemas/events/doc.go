@@ -31,6 +31,7 @@
 //	identity.user_changed      3004 Entity Management, Other    UserPut
 //	identity.user_removed      3004 Entity Management, Delete   UserRemoved
 //	identity.passkey_changed   3004 Entity Management, Other    PasskeyPut
+//	identity.passkey_suspected 3004 Entity Management, Other    PasskeyPut that bars it
 //	identity.passkey_removed   3004 Entity Management, Delete   PasskeyRemoved
 //	resource.applied           3004 Entity Management, Other    ResourceApplied
 //	resource.deleted           3004 Entity Management, Delete   ResourceDeleted

@@ -156,7 +156,7 @@ func auditEntry(m journal.Message, c *schemas.Control) AuditEntry {
 var toldFields = map[protoreflect.Name]bool{
 	"id": true, "name": true, "kind": true, "session": true, "how": true, "reason": true, "protocol": true, "address": true,
 	"succeeded": true, "target": true, "decision": true, "outcome": true, "number": true, "agent": true, "parent": true,
-	"model": true, "gateway": true, "action": true, "serial": true, "fingerprint": true, "provider": true, "method": true, "role": true,
+	"model": true, "gateway": true, "action": true, "serial": true, "fingerprint": true, "label": true, "user": true, "barred": true, "provider": true, "method": true, "role": true,
 }
 
 // toldMessages are the messages that are looked into, with what their fields are called.

@@ -267,6 +267,7 @@ func (a *API) amendPasskey(ctx context.Context, by string, id []byte, change fun
 			return nil, &schemas.Error{Code: schemas.CodeNotFound, Message: "the passkey was removed meanwhile"}
 		}
 		p := proto.CloneOf(kept)
+		p.Barred = false
 		if err := change(p); err != nil {
 			return nil, err
 		}

@@ -80,6 +80,7 @@ func (a *API) usePasskey(ctx context.Context, put *schemas.PasskeyPut, judged er
 	err := a.amendPasskey(ctx, put.User, put.Id, func(p *schemas.PasskeyPut) error {
 		switch {
 		case put.Suspect:
+			p.Barred = !p.Suspect
 			p.Suspect = true
 		case p.Suspect, p.SignCount != 0 && put.SignCount <= p.SignCount: // used elsewhere at the same moment
 			return &schemas.Error{Code: schemas.CodeForbidden, Message: "the passkey was used elsewhere at the same moment", Hint: "try again"}

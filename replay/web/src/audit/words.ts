@@ -28,6 +28,11 @@ const known: Record<string, (e: AuditEntry) => Said> = {
       ? { text: `signed in over ${e.facts.protocol ?? '?'}`, tone: '', link: '' }
       : { text: `failed to sign in over ${e.facts.protocol ?? '?'}`, tone: 'bad', link: '' },
   token_created: (e) => ({ text: `made a token for ${e.facts['principal name'] ?? '?'}`, tone: '', link: '' }),
+  passkey_put: (e) =>
+    e.facts.barred === 'true'
+      ? { text: `the passkey ${e.facts.label ?? ''} may have been copied, and proves nothing any more`, tone: 'bad', link: '' }
+      : { text: `enrolled, named or used the passkey ${e.facts.label ?? ''}`, tone: '', link: '' },
+  passkey_removed: (e) => ({ text: `removed a passkey of ${e.facts.user ?? '?'}`, tone: 'warn', link: '' }),
   token_revoked: (e) => ({ text: `revoked the token ${e.facts.id ?? ''}`, tone: 'warn', link: '' }),
   resource_applied: (e) => ({ text: `applied ${e.facts.kind?.toLowerCase() ?? ''} ${e.facts.name ?? ''}`, tone: '', link: resource(e) }),
   resource_deleted: (e) => ({ text: `deleted ${e.facts.kind?.toLowerCase() ?? ''} ${e.facts.name ?? ''}`, tone: 'warn', link: resource(e) }),
