@@ -30,7 +30,7 @@ type store struct {
 
 	records *cache[string, *record]
 	frames  *cache[schemas.SessionID, *frames]
-	// terminals are screens: each is some tens of KiB.
+	// terminals are screens: each is a few KiB with a prompt on it, and some tens once it was full.
 	terminals *cache[string, *terminal]
 }
 

@@ -136,35 +136,13 @@ func setDefaults(l *Limits) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
-	err := s.accept(ctx, l)
+	err := admission.Accept(ctx, l, s.log, func(nc net.Conn) { s.handle(ctx, nc) })
 	s.shutdown()
 	s.wg.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
-}
-
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
-	pause := 5 * time.Millisecond
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return err
-			}
-			s.log.Warn("accept", "err", err) // out of descriptors, most likely: it passes
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-				return nil
-			}
-			pause = min(2*pause, time.Second)
-			continue
-		}
-		pause = 5 * time.Millisecond
-		s.handle(ctx, nc)
-	}
 }
 
 // handle starts a goroutine for the connection, which owns it; the accept loop never waits.

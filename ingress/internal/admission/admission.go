@@ -1,5 +1,5 @@
-// Package admission bounds the connections that are not authenticated yet, in all and by address,
-// for every protocol that listens.
+// Package admission accepts connections, and bounds those that are not authenticated yet, in all and by address, for
+// every protocol that listens.
 package admission
 
 import (
