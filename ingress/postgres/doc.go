@@ -88,8 +88,8 @@
 // notices and notifications. What is sealed names every mask that covers it, for whoever is to be shown it later must be excepted
 // from all of them. Where no mask applies to a result, its rows take the way they take without masks.
 //
-// A notification is masked as the verdict on the session's last command says: to a session that runs nothing, a
-// mask applied since does not apply yet.
+// A notification is masked as the verdict on the session's last command says or, once policies have changed since, as
+// one on a command that does nothing.
 //
 // # Limits of what is followed
 //

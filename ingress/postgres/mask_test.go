@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,50 @@ func counted(t *testing.T, es []*schemas.Entry, mask, column, detector string, r
 	}
 	if n < least {
 		t.Errorf("%s of %q (%s, revealed %t): %d values, want %d", mask, column, detector, revealed, n, least)
+	}
+}
+
+// A session that only listens is shown what the masks say that are in force when it is notified, and nothing while nobody tells
+// what they are.
+func TestNotificationsFollowMasks(t *testing.T) {
+	g := start(t, options{})
+	const mail = "zanzibar@example.org"
+	masked := judgeMasked(func(string) *schemas.MaskPlan { return &schemas.MaskPlan{Rules: maskRules()[4:]} })
+	unable := func(a *schemas.VerdictAsk) *schemas.VerdictAnswer {
+		v := sessiontest.Judge(a)
+		v.Failure = "not today"
+		return v
+	}
+	n, told := g.pgx(t), g.direct(t)
+	if _, err := n.Exec(t.Context(), "listen followed"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		revision schemas.Revision
+		judge    func(*schemas.VerdictAsk) *schemas.VerdictAnswer
+		want     string
+	}{{"r1", sessiontest.Judge, "to " + mail}, {"r2", masked, "to [redacted]"}, {"r3", unable, "the text is hidden, as it may quote masked values"}, {"r4", sessiontest.Judge, "to " + mail}} {
+		g.Enforcer.Set(step.revision, step.judge)
+		if _, err := told.Exec(t.Context(), "select pg_notify('followed', 'to "+mail+"')"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := n.WaitForNotification(t.Context()); err != nil || got.Payload != step.want {
+			t.Errorf("%s: %+v %v, want %q", step.revision, got, err, step.want)
+		}
+	}
+	_ = n.Close(context.Background())
+	commands, recorded := 0, []string{}
+	for _, e := range g.Only(t) {
+		if e.GetCommand() != nil {
+			commands++
+		}
+		if x := e.GetNotice(); x != nil && x.Channel != "" {
+			recorded = append(recorded, x.Payload)
+		}
+	}
+	want := []string{"to " + mail, "to [redacted]", "the text is hidden, as it may quote masked values", "to " + mail}
+	if !slices.Equal(want, recorded) || commands != 1 {
+		t.Errorf("%d commands, recorded %q", commands, recorded)
 	}
 }
 

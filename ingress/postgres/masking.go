@@ -223,7 +223,7 @@ func (r *relay) failureOf(ctx context.Context, i *item, raw []byte) (*schemas.Fa
 
 // maskMessage is failureOf for notices and errors.
 func (r *relay) maskMessage(ctx context.Context, i *item, raw []byte) (*schemas.Failure, error) {
-	m, command := r.messageMask(i)
+	m, command := r.messageMask(ctx, i)
 	recorded := raw
 	if m != nil {
 		client, kept, ok := m.message(ctx, raw)
@@ -252,13 +252,16 @@ func (r *relay) maskMessage(ctx context.Context, i *item, raw []byte) (*schemas.
 
 // messageMask returns what guards an answer to i, and the command that it is about; nil: nothing does. What comes
 // outside of a command may come of any of the transaction's.
-func (r *relay) messageMask(i *item) (m *messageMask, command uint64) {
+func (r *relay) messageMask(ctx context.Context, i *item) (m *messageMask, command uint64) {
 	b := &r.back
 	if i != nil && i.masks != nil {
 		return &messageMask{masks: i.masks, guard: i.masks.Messages, text: i.text, client: i.masks.Whole.GetClient() != 0, tally: &b.masking.tally}, i.command
 	}
-	masks := r.s.LatestMasks()
-	if masks == nil || i != nil && i.command != 0 {
+	if i != nil && i.command != 0 {
+		return nil, 0
+	}
+	masks, _ := r.s.Standing(ctx, nothing)
+	if masks == nil {
 		return nil, 0
 	}
 	guard := max(b.masking.guard, masks.Messages)
@@ -268,15 +271,24 @@ func (r *relay) messageMask(i *item) (m *messageMask, command uint64) {
 	return &messageMask{masks: masks, guard: guard, client: masks.Whole.GetClient() != 0, tally: new(session.Tally)}, 0
 }
 
-// maskNotification returns the payload as it is recorded, and hides from the client what it may not see.
+// nothing is a command that does nothing: what masks say of it, they say of what comes outside of commands.
+var nothing = session.Command{Kind: schemas.CommandKind_COMMAND_KIND_QUERY, Text: "SELECT"}
+
+// maskNotification returns the payload as it is recorded, and hides from the client what it may not see: all of it
+// while nobody tells what that is.
 func (r *relay) maskNotification(ctx context.Context, raw []byte, payload string) (recorded string, err error) {
-	masks := r.s.LatestMasks()
-	if masks == nil || payload == "" {
-		return payload, nil
+	if payload == "" {
+		return "", nil
 	}
-	client, recorded, err := r.payloadOf(ctx, masks, payload)
-	if err != nil {
-		return "", err
+	masks, ok := r.s.Standing(ctx, nothing)
+	client, recorded := hiddenText, hiddenText
+	switch {
+	case ok && masks == nil:
+		return payload, nil
+	case ok:
+		if client, recorded, err = r.payloadOf(ctx, masks, payload); err != nil {
+			return "", err
+		}
 	}
 	if client != payload {
 		body := raw[header:]

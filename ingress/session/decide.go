@@ -111,24 +111,23 @@ func (s *Session) Judge(ctx context.Context, c Command) (*Decision, error) {
 		at.prepared = 0
 	}
 	if k := s.reuse(c, at); k != nil {
-		s.masks.Store(k.masks)
+		s.stand(k.masks, k.revision)
 		return &Decision{VerdictAnswer: k.answer, Masks: k.masks, Reused: true, state: at}, nil
 	}
 	answer := s.enquire(ctx, c, names)
 	d := &Decision{VerdictAnswer: answer, state: at}
-	s.prepare(d)
-	s.remember(c, at, d)
-	if answer.Failure == "" {
-		s.masks.Store(d.Masks)
+	if s.prepare(d) && answer.Failure == "" {
+		s.stand(d.Masks, schemas.Revision(answer.Revision))
 	}
+	s.remember(c, at, d)
 	return d, nil
 }
 
-// prepare makes the masks of an answer ready. What must be masked and cannot be is not shown.
-func (s *Session) prepare(d *Decision) {
+// prepare makes the masks of an answer ready. What must be masked and cannot be is not shown: ok is false then.
+func (s *Session) prepare(d *Decision) (ok bool) {
 	var err error
 	if d.Masks, err = s.g.masks.ready(d.Plan); err == nil && (d.Masks != nil || len(d.VerdictAnswer.Masks) == 0) {
-		return
+		return true
 	}
 	message := "the result would have to be masked, and the enforcer does not say how"
 	if err != nil {
@@ -136,6 +135,7 @@ func (s *Session) prepare(d *Decision) {
 	}
 	d.Outcome = schemas.Outcome_OUTCOME_DENY
 	d.Reasons = append(d.Reasons, &schemas.Reason{Policy: "builtin/masks", Message: message})
+	return false
 }
 
 // follow has the state rest on the catalogue as it is now.

@@ -140,5 +140,36 @@ func (s *Session) unveil(ctx context.Context, command uint64, m *Masks, g *veile
 	return s.fail(err)
 }
 
-// LatestMasks are those of the last verdict, for what comes outside of a command; nil: none.
-func (s *Session) LatestMasks() *Masks { return s.masks.Load() }
+// standing is what masks what comes outside of a command, as the last verdict says.
+type standing struct {
+	masks    *Masks
+	revision schemas.Revision
+}
+
+// stand notes what a verdict says of masks.
+func (s *Session) stand(m *Masks, revision schemas.Revision) {
+	if at := s.standing.Load(); at == nil || at.masks != m || at.revision != revision {
+		s.standing.Store(&standing{m, revision})
+	}
+}
+
+// Standing are the masks for what comes outside of a command; nil: none. They are those of the last verdict or, once
+// policies have changed since, or when there was none, of a verdict on c, which is asked for and not recorded. ok is
+// false when that says nothing of masks: they are then those of the last.
+func (s *Session) Standing(ctx context.Context, c Command) (m *Masks, ok bool) {
+	current := func() (*Masks, bool) {
+		at := s.standing.Load()
+		if at == nil {
+			return nil, false
+		}
+		return at.masks, s.g.c.Revision == nil || s.g.c.Revision() == at.revision
+	}
+	if m, ok = current(); ok {
+		return m, true
+	}
+	d, err := s.Judge(ctx, c)
+	if err != nil || d.Failure != "" || d.Masks == nil && d.Plan != nil {
+		return m, false
+	}
+	return d.Masks, true
+}

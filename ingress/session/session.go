@@ -79,7 +79,7 @@ type Session struct {
 	shape     []byte    // scratch
 	mac       hash.Hash // HMAC-SHA256 under the gateway's key
 
-	masks     atomic.Pointer[Masks] // of the last verdict
+	standing  atomic.Pointer[standing]
 	concealer sync.Once
 	concealed *credential.Concealed // once there is something to conceal
 
