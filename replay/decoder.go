@@ -56,6 +56,8 @@ func (d *Decoder) Entry(l journal.Located) Entry {
 		e.Kind, e.File = KindFile, file(k.File)
 	case *schemas.Entry_Masked:
 		e.Kind, e.Masked = KindMasked, masked(k.Masked)
+	case *schemas.Entry_Moved:
+		e.Kind, e.Moved = KindMoved, &Moved{BytesIn: k.Moved.GetBytesIn(), BytesOut: k.Moved.GetBytesOut()}
 	default:
 		d.frame(&e, l.Entry)
 	}

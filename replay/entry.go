@@ -28,6 +28,7 @@ const (
 	KindObserved Kind = "observed"
 	KindFile     Kind = "file"
 	KindMasked   Kind = "masked"
+	KindMoved    Kind = "moved"
 
 	KindText    Kind = "text"
 	KindColumns Kind = "columns"
@@ -65,6 +66,7 @@ type Entry struct {
 	Observed *Observed
 	File     *File
 	Masked   *Masked
+	Moved    *Moved
 
 	Text    *Text
 	Columns *Columns
@@ -103,6 +105,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		return flat(e.Head, e.File)
 	case KindMasked:
 		return flat(e.Head, e.Masked)
+	case KindMoved:
+		return flat(e.Head, e.Moved)
 	case KindText:
 		return flat(e.Head, e.Text)
 	case KindColumns:
@@ -167,6 +171,8 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 		return part(data, &e.File)
 	case KindMasked:
 		return part(data, &e.Masked)
+	case KindMoved:
+		return part(data, &e.Moved)
 	case KindText:
 		return part(data, &e.Text)
 	case KindColumns:

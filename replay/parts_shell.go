@@ -106,6 +106,12 @@ func file(f *schemas.File) *File {
 	return &File{Command: f.GetCommand(), Path: f.GetPath(), BytesIn: f.GetBytesIn(), BytesOut: f.GetBytesOut(), DigestIn: digest(f.GetDigestIn()), DigestOut: digest(f.GetDigestOut()), Kept: f.GetKept()}
 }
 
+// Moved is how much went through an open session, in all.
+type Moved struct {
+	BytesIn  uint64 `json:"bytes_in"`
+	BytesOut uint64 `json:"bytes_out"`
+}
+
 // Masked says what masks did to the result of a command.
 type Masked struct {
 	Command uint64      `json:"command"`

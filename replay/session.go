@@ -36,7 +36,9 @@ type Session struct {
 	Held          uint64            `json:"held"`
 	Errors        uint64            `json:"errors"` // of the target; refusals are not among them
 	DurationMS    float64           `json:"duration_ms"`
-	LastNumber    uint64            `json:"last_number"` // of the last fact folded in
+	LastNumber    uint64            `json:"last_number"`        // of the last fact folded in
+	MovedIn       uint64            `json:"moved_in,omitempty"` // while it is open: as last told; bytes_in as it is read has it
+	MovedOut      uint64            `json:"moved_out,omitempty"`
 }
 
 // fold adds a fact. Facts come in order; one that is already in changes nothing, so folding from
@@ -65,6 +67,8 @@ func (s *Session) fold(e *schemas.Entry, when time.Time) (changed bool) {
 		if k.Result.GetError() != nil && !k.Result.GetRefused() {
 			s.Errors++
 		}
+	case *schemas.Entry_Moved:
+		s.MovedIn, s.MovedOut = k.Moved.GetBytesIn(), k.Moved.GetBytesOut()
 	case *schemas.Entry_Closed:
 		s.close(k.Closed, when)
 	}
@@ -83,8 +87,9 @@ func (s *Session) open(o *Opened, when time.Time) {
 func (s *Session) close(c *schemas.Closed, when time.Time) {
 	s.Closed, s.Reason, s.Message = &when, c.GetReason(), c.GetMessage()
 	s.Rows = max(s.Rows, c.GetRows())
-	s.BytesIn = max(s.BytesIn, c.GetBytesIn())
-	s.BytesOut = max(s.BytesOut, c.GetBytesOut())
+	s.BytesIn = max(s.BytesIn, c.GetBytesIn(), s.MovedIn)
+	s.BytesOut = max(s.BytesOut, c.GetBytesOut(), s.MovedOut)
+	s.MovedIn, s.MovedOut = 0, 0
 	s.DurationMS = milliseconds(int64(max(0, when.Sub(s.Opened))))
 }
 
@@ -92,6 +97,8 @@ func (s *Session) close(c *schemas.Closed, when time.Time) {
 func (s Session) shown(now time.Time) Session {
 	if s.Open = s.Closed == nil; s.Open {
 		s.DurationMS = milliseconds(int64(max(0, now.Sub(s.Opened))))
+		s.BytesIn, s.BytesOut = max(s.BytesIn, s.MovedIn), max(s.BytesOut, s.MovedOut)
+		s.MovedIn, s.MovedOut = 0, 0
 	}
 	s.Groups, s.TargetLabels = list(s.Groups), labels(s.TargetLabels)
 	return s

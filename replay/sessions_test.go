@@ -261,3 +261,29 @@ func TestVerifyTellsWholeFromUnknown(t *testing.T) {
 		t.Errorf("unknown: %d %s", status, body)
 	}
 }
+
+// What goes through a session shows while it is open, before any of its commands has a result, and is not counted twice.
+func TestAnOpenSessionShowsWhatMoved(t *testing.T) {
+	w := newWorld(t)
+	s := w.gateway.Open(first)
+	n := s.Command(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_SHELL}, schemas.Outcome_OUTCOME_ALLOW)
+	shows := func(in, out uint64) {
+		t.Helper()
+		until(t, fmt.Sprintf("it shows %d in and %d out", in, out), func() bool {
+			one, err := w.sessions.Get(t.Context(), first)
+			return err == nil && one.BytesIn == in && one.BytesOut == out && one.MovedIn == 0 && one.MovedOut == 0
+		})
+	}
+	told := func(in, out uint64) {
+		s.Fact(&schemas.Entry{Kind: &schemas.Entry_Moved{Moved: &schemas.Moved{BytesIn: in, BytesOut: out}}})
+	}
+	told(3, 100)
+	shows(3, 100)
+	told(5, 200)
+	shows(5, 200)
+	s.Result(&schemas.Result{Command: n, Tag: "exit 0", Bytes: 210, BytesIn: 5})
+	shows(5, 210)
+	told(5, 210)
+	s.Close(&schemas.Closed{Reason: "gateway_lost"}) // a reaper does not know
+	shows(5, 210)
+}

@@ -244,7 +244,7 @@ func (Channel) EnumDescriptor() ([]byte, []int) {
 	return file_entries_proto_rawDescGZIP(), []int{3}
 }
 
-// Entry is one numbered thing of a session: a fact (10 to 39) or a frame (40 and up).
+// Entry is one numbered thing of a session: a fact (10 to 39, and Moved) or a frame (40 and up).
 type Entry struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Number uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // 1, 2, 3 … over both subjects of the session
@@ -265,6 +265,7 @@ type Entry struct {
 	//	*Entry_Observed
 	//	*Entry_File
 	//	*Entry_Masked
+	//	*Entry_Moved
 	//	*Entry_Text
 	//	*Entry_Columns
 	//	*Entry_Rows
@@ -453,6 +454,15 @@ func (x *Entry) GetMasked() *Masked {
 	return nil
 }
 
+func (x *Entry) GetMoved() *Moved {
+	if x != nil {
+		if x, ok := x.Kind.(*Entry_Moved); ok {
+			return x.Moved
+		}
+	}
+	return nil
+}
+
 func (x *Entry) GetText() *Text {
 	if x != nil {
 		if x, ok := x.Kind.(*Entry_Text); ok {
@@ -567,6 +577,10 @@ type Entry_Masked struct {
 	Masked *Masked `protobuf:"bytes,30,opt,name=masked,proto3,oneof"`
 }
 
+type Entry_Moved struct {
+	Moved *Moved `protobuf:"bytes,168,opt,name=moved,proto3,oneof"`
+}
+
 type Entry_Text struct {
 	Text *Text `protobuf:"bytes,40,opt,name=text,proto3,oneof"`
 }
@@ -618,6 +632,8 @@ func (*Entry_Observed) isEntry_Kind() {}
 func (*Entry_File) isEntry_Kind() {}
 
 func (*Entry_Masked) isEntry_Kind() {}
+
+func (*Entry_Moved) isEntry_Kind() {}
 
 func (*Entry_Text) isEntry_Kind() {}
 
@@ -2445,6 +2461,59 @@ func (x *File) GetKept() bool {
 	return false
 }
 
+// Moved is how much went through a session that is open, in all: the result of a command, a shell above all, may be hours away.
+type Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	BytesIn       uint64                 `protobuf:"varint,1,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"` // as in Closed
+	BytesOut      uint64                 `protobuf:"varint,2,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_entries_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_entries_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_entries_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Moved) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *Moved) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
 // Closed is always the last fact of a session.
 type Closed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2461,7 +2530,7 @@ type Closed struct {
 
 func (x *Closed) Reset() {
 	*x = Closed{}
-	mi := &file_entries_proto_msgTypes[22]
+	mi := &file_entries_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2542,7 @@ func (x *Closed) String() string {
 func (*Closed) ProtoMessage() {}
 
 func (x *Closed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[22]
+	mi := &file_entries_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2555,7 @@ func (x *Closed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closed.ProtoReflect.Descriptor instead.
 func (*Closed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{22}
+	return file_entries_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Closed) GetReason() string {
@@ -2549,7 +2618,7 @@ type Lost struct {
 
 func (x *Lost) Reset() {
 	*x = Lost{}
-	mi := &file_entries_proto_msgTypes[23]
+	mi := &file_entries_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2561,7 +2630,7 @@ func (x *Lost) String() string {
 func (*Lost) ProtoMessage() {}
 
 func (x *Lost) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[23]
+	mi := &file_entries_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2574,7 +2643,7 @@ func (x *Lost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lost.ProtoReflect.Descriptor instead.
 func (*Lost) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{23}
+	return file_entries_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Lost) GetRanges() []*Range {
@@ -2594,7 +2663,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_entries_proto_msgTypes[24]
+	mi := &file_entries_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2606,7 +2675,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[24]
+	mi := &file_entries_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2619,7 +2688,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{24}
+	return file_entries_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -2646,7 +2715,7 @@ type Sealed struct {
 
 func (x *Sealed) Reset() {
 	*x = Sealed{}
-	mi := &file_entries_proto_msgTypes[25]
+	mi := &file_entries_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2727,7 @@ func (x *Sealed) String() string {
 func (*Sealed) ProtoMessage() {}
 
 func (x *Sealed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[25]
+	mi := &file_entries_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2740,7 @@ func (x *Sealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
 func (*Sealed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{25}
+	return file_entries_proto_rawDescGZIP(), []int{26}
 }
 
 // Text is a piece of a command's text or of one parameter too large for the Command itself.
@@ -2687,7 +2756,7 @@ type Text struct {
 
 func (x *Text) Reset() {
 	*x = Text{}
-	mi := &file_entries_proto_msgTypes[26]
+	mi := &file_entries_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +2768,7 @@ func (x *Text) String() string {
 func (*Text) ProtoMessage() {}
 
 func (x *Text) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[26]
+	mi := &file_entries_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +2781,7 @@ func (x *Text) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Text.ProtoReflect.Descriptor instead.
 func (*Text) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{26}
+	return file_entries_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Text) GetFirst() uint64 {
@@ -2759,7 +2828,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_entries_proto_msgTypes[27]
+	mi := &file_entries_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2840,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[27]
+	mi := &file_entries_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2853,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{27}
+	return file_entries_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Column) GetName() string {
@@ -2854,7 +2923,7 @@ type Columns struct {
 
 func (x *Columns) Reset() {
 	*x = Columns{}
-	mi := &file_entries_proto_msgTypes[28]
+	mi := &file_entries_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2866,7 +2935,7 @@ func (x *Columns) String() string {
 func (*Columns) ProtoMessage() {}
 
 func (x *Columns) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[28]
+	mi := &file_entries_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2879,7 +2948,7 @@ func (x *Columns) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Columns.ProtoReflect.Descriptor instead.
 func (*Columns) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{28}
+	return file_entries_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Columns) GetCommand() uint64 {
@@ -2913,7 +2982,7 @@ type Rows struct {
 
 func (x *Rows) Reset() {
 	*x = Rows{}
-	mi := &file_entries_proto_msgTypes[29]
+	mi := &file_entries_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +2994,7 @@ func (x *Rows) String() string {
 func (*Rows) ProtoMessage() {}
 
 func (x *Rows) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[29]
+	mi := &file_entries_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3007,7 @@ func (x *Rows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rows.ProtoReflect.Descriptor instead.
 func (*Rows) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{29}
+	return file_entries_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Rows) GetCommand() uint64 {
@@ -2990,7 +3059,7 @@ type Bytes struct {
 
 func (x *Bytes) Reset() {
 	*x = Bytes{}
-	mi := &file_entries_proto_msgTypes[30]
+	mi := &file_entries_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3002,7 +3071,7 @@ func (x *Bytes) String() string {
 func (*Bytes) ProtoMessage() {}
 
 func (x *Bytes) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[30]
+	mi := &file_entries_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3015,7 +3084,7 @@ func (x *Bytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bytes.ProtoReflect.Descriptor instead.
 func (*Bytes) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{30}
+	return file_entries_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Bytes) GetCommand() uint64 {
@@ -3064,7 +3133,7 @@ type Masked struct {
 
 func (x *Masked) Reset() {
 	*x = Masked{}
-	mi := &file_entries_proto_msgTypes[31]
+	mi := &file_entries_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3076,7 +3145,7 @@ func (x *Masked) String() string {
 func (*Masked) ProtoMessage() {}
 
 func (x *Masked) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[31]
+	mi := &file_entries_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3089,7 +3158,7 @@ func (x *Masked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Masked.ProtoReflect.Descriptor instead.
 func (*Masked) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{31}
+	return file_entries_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Masked) GetCommand() uint64 {
@@ -3119,7 +3188,7 @@ type MaskCount struct {
 
 func (x *MaskCount) Reset() {
 	*x = MaskCount{}
-	mi := &file_entries_proto_msgTypes[32]
+	mi := &file_entries_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3131,7 +3200,7 @@ func (x *MaskCount) String() string {
 func (*MaskCount) ProtoMessage() {}
 
 func (x *MaskCount) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[32]
+	mi := &file_entries_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3144,7 +3213,7 @@ func (x *MaskCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaskCount.ProtoReflect.Descriptor instead.
 func (*MaskCount) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{32}
+	return file_entries_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MaskCount) GetMask() string {
@@ -3195,7 +3264,7 @@ type Concealed struct {
 
 func (x *Concealed) Reset() {
 	*x = Concealed{}
-	mi := &file_entries_proto_msgTypes[33]
+	mi := &file_entries_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3276,7 @@ func (x *Concealed) String() string {
 func (*Concealed) ProtoMessage() {}
 
 func (x *Concealed) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[33]
+	mi := &file_entries_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3289,7 @@ func (x *Concealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concealed.ProtoReflect.Descriptor instead.
 func (*Concealed) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{33}
+	return file_entries_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Concealed) GetCommand() uint64 {
@@ -3260,7 +3329,7 @@ type ConcealedValues struct {
 
 func (x *ConcealedValues) Reset() {
 	*x = ConcealedValues{}
-	mi := &file_entries_proto_msgTypes[34]
+	mi := &file_entries_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3272,7 +3341,7 @@ func (x *ConcealedValues) String() string {
 func (*ConcealedValues) ProtoMessage() {}
 
 func (x *ConcealedValues) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[34]
+	mi := &file_entries_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3285,7 +3354,7 @@ func (x *ConcealedValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConcealedValues.ProtoReflect.Descriptor instead.
 func (*ConcealedValues) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{34}
+	return file_entries_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ConcealedValues) GetValues() []*ConcealedValue {
@@ -3316,7 +3385,7 @@ type ConcealedValue struct {
 
 func (x *ConcealedValue) Reset() {
 	*x = ConcealedValue{}
-	mi := &file_entries_proto_msgTypes[35]
+	mi := &file_entries_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3328,7 +3397,7 @@ func (x *ConcealedValue) String() string {
 func (*ConcealedValue) ProtoMessage() {}
 
 func (x *ConcealedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_entries_proto_msgTypes[35]
+	mi := &file_entries_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3341,7 +3410,7 @@ func (x *ConcealedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConcealedValue.ProtoReflect.Descriptor instead.
 func (*ConcealedValue) Descriptor() ([]byte, []int) {
-	return file_entries_proto_rawDescGZIP(), []int{35}
+	return file_entries_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ConcealedValue) GetRow() uint64 {
@@ -3390,7 +3459,7 @@ var File_entries_proto protoreflect.FileDescriptor
 
 const file_entries_proto_rawDesc = "" +
 	"\n" +
-	"\rentries.proto\x12\fsallyport.v1\"\xf4\a\n" +
+	"\rentries.proto\x12\fsallyport.v1\"\xa2\b\n" +
 	"\x05Entry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12.\n" +
@@ -3408,7 +3477,8 @@ const file_entries_proto_rawDesc = "" +
 	"\bterminal\x18\x14 \x01(\v2\x16.sallyport.v1.TerminalH\x00R\bterminal\x124\n" +
 	"\bobserved\x18\x15 \x01(\v2\x16.sallyport.v1.ObservedH\x00R\bobserved\x12(\n" +
 	"\x04file\x18\x16 \x01(\v2\x12.sallyport.v1.FileH\x00R\x04file\x12.\n" +
-	"\x06masked\x18\x1e \x01(\v2\x14.sallyport.v1.MaskedH\x00R\x06masked\x12(\n" +
+	"\x06masked\x18\x1e \x01(\v2\x14.sallyport.v1.MaskedH\x00R\x06masked\x12,\n" +
+	"\x05moved\x18\xa8\x01 \x01(\v2\x13.sallyport.v1.MovedH\x00R\x05moved\x12(\n" +
 	"\x04text\x18( \x01(\v2\x12.sallyport.v1.TextH\x00R\x04text\x121\n" +
 	"\acolumns\x18) \x01(\v2\x15.sallyport.v1.ColumnsH\x00R\acolumns\x12(\n" +
 	"\x04rows\x18* \x01(\v2\x12.sallyport.v1.RowsH\x00R\x04rows\x12+\n" +
@@ -3588,7 +3658,10 @@ const file_entries_proto_rawDesc = "" +
 	"\tdigest_in\x18\x05 \x01(\fR\bdigestIn\x12\x1d\n" +
 	"\n" +
 	"digest_out\x18\x06 \x01(\fR\tdigestOut\x12\x12\n" +
-	"\x04kept\x18\a \x01(\bR\x04kept\"\xb2\x01\n" +
+	"\x04kept\x18\a \x01(\bR\x04kept\"?\n" +
+	"\x05Moved\x12\x19\n" +
+	"\bbytes_in\x18\x01 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x02 \x01(\x04R\bbytesOut\"\xb2\x01\n" +
 	"\x06Closed\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x0e\n" +
@@ -3695,7 +3768,7 @@ func file_entries_proto_rawDescGZIP() []byte {
 }
 
 var file_entries_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_entries_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_entries_proto_goTypes = []any{
 	(PrincipalKind)(0),      // 0: sallyport.v1.PrincipalKind
 	(CommandKind)(0),        // 1: sallyport.v1.CommandKind
@@ -3723,22 +3796,23 @@ var file_entries_proto_goTypes = []any{
 	(*Terminal)(nil),        // 23: sallyport.v1.Terminal
 	(*Observed)(nil),        // 24: sallyport.v1.Observed
 	(*File)(nil),            // 25: sallyport.v1.File
-	(*Closed)(nil),          // 26: sallyport.v1.Closed
-	(*Lost)(nil),            // 27: sallyport.v1.Lost
-	(*Range)(nil),           // 28: sallyport.v1.Range
-	(*Sealed)(nil),          // 29: sallyport.v1.Sealed
-	(*Text)(nil),            // 30: sallyport.v1.Text
-	(*Column)(nil),          // 31: sallyport.v1.Column
-	(*Columns)(nil),         // 32: sallyport.v1.Columns
-	(*Rows)(nil),            // 33: sallyport.v1.Rows
-	(*Bytes)(nil),           // 34: sallyport.v1.Bytes
-	(*Masked)(nil),          // 35: sallyport.v1.Masked
-	(*MaskCount)(nil),       // 36: sallyport.v1.MaskCount
-	(*Concealed)(nil),       // 37: sallyport.v1.Concealed
-	(*ConcealedValues)(nil), // 38: sallyport.v1.ConcealedValues
-	(*ConcealedValue)(nil),  // 39: sallyport.v1.ConcealedValue
-	nil,                     // 40: sallyport.v1.Opened.TargetLabelsEntry
-	nil,                     // 41: sallyport.v1.Command.AttributesEntry
+	(*Moved)(nil),           // 26: sallyport.v1.Moved
+	(*Closed)(nil),          // 27: sallyport.v1.Closed
+	(*Lost)(nil),            // 28: sallyport.v1.Lost
+	(*Range)(nil),           // 29: sallyport.v1.Range
+	(*Sealed)(nil),          // 30: sallyport.v1.Sealed
+	(*Text)(nil),            // 31: sallyport.v1.Text
+	(*Column)(nil),          // 32: sallyport.v1.Column
+	(*Columns)(nil),         // 33: sallyport.v1.Columns
+	(*Rows)(nil),            // 34: sallyport.v1.Rows
+	(*Bytes)(nil),           // 35: sallyport.v1.Bytes
+	(*Masked)(nil),          // 36: sallyport.v1.Masked
+	(*MaskCount)(nil),       // 37: sallyport.v1.MaskCount
+	(*Concealed)(nil),       // 38: sallyport.v1.Concealed
+	(*ConcealedValues)(nil), // 39: sallyport.v1.ConcealedValues
+	(*ConcealedValue)(nil),  // 40: sallyport.v1.ConcealedValue
+	nil,                     // 41: sallyport.v1.Opened.TargetLabelsEntry
+	nil,                     // 42: sallyport.v1.Command.AttributesEntry
 }
 var file_entries_proto_depIdxs = []int32{
 	7,  // 0: sallyport.v1.Entry.opened:type_name -> sallyport.v1.Opened
@@ -3748,46 +3822,47 @@ var file_entries_proto_depIdxs = []int32{
 	18, // 4: sallyport.v1.Entry.decided:type_name -> sallyport.v1.Decided
 	19, // 5: sallyport.v1.Entry.result:type_name -> sallyport.v1.Result
 	21, // 6: sallyport.v1.Entry.notice:type_name -> sallyport.v1.Notice
-	26, // 7: sallyport.v1.Entry.closed:type_name -> sallyport.v1.Closed
-	27, // 8: sallyport.v1.Entry.lost:type_name -> sallyport.v1.Lost
+	27, // 7: sallyport.v1.Entry.closed:type_name -> sallyport.v1.Closed
+	28, // 8: sallyport.v1.Entry.lost:type_name -> sallyport.v1.Lost
 	22, // 9: sallyport.v1.Entry.state:type_name -> sallyport.v1.State
 	23, // 10: sallyport.v1.Entry.terminal:type_name -> sallyport.v1.Terminal
 	24, // 11: sallyport.v1.Entry.observed:type_name -> sallyport.v1.Observed
 	25, // 12: sallyport.v1.Entry.file:type_name -> sallyport.v1.File
-	35, // 13: sallyport.v1.Entry.masked:type_name -> sallyport.v1.Masked
-	30, // 14: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
-	32, // 15: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
-	33, // 16: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
-	34, // 17: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
-	29, // 18: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
-	37, // 19: sallyport.v1.Entry.concealed:type_name -> sallyport.v1.Concealed
-	0,  // 20: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
-	5,  // 21: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
-	6,  // 22: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
-	40, // 23: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
-	1,  // 24: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
-	13, // 25: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
-	14, // 26: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
-	9,  // 27: sallyport.v1.Command.exec:type_name -> sallyport.v1.ExecFacts
-	11, // 28: sallyport.v1.Command.operation:type_name -> sallyport.v1.FileOperation
-	12, // 29: sallyport.v1.Command.forward:type_name -> sallyport.v1.Forward
-	41, // 30: sallyport.v1.Command.attributes:type_name -> sallyport.v1.Command.AttributesEntry
-	10, // 31: sallyport.v1.ExecFacts.commands:type_name -> sallyport.v1.ExecCommand
-	2,  // 32: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
-	15, // 33: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
-	20, // 34: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
-	20, // 35: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
-	9,  // 36: sallyport.v1.Observed.exec:type_name -> sallyport.v1.ExecFacts
-	28, // 37: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
-	31, // 38: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
-	3,  // 39: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
-	36, // 40: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
-	39, // 41: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	36, // 13: sallyport.v1.Entry.masked:type_name -> sallyport.v1.Masked
+	26, // 14: sallyport.v1.Entry.moved:type_name -> sallyport.v1.Moved
+	31, // 15: sallyport.v1.Entry.text:type_name -> sallyport.v1.Text
+	33, // 16: sallyport.v1.Entry.columns:type_name -> sallyport.v1.Columns
+	34, // 17: sallyport.v1.Entry.rows:type_name -> sallyport.v1.Rows
+	35, // 18: sallyport.v1.Entry.bytes:type_name -> sallyport.v1.Bytes
+	30, // 19: sallyport.v1.Entry.sealed:type_name -> sallyport.v1.Sealed
+	38, // 20: sallyport.v1.Entry.concealed:type_name -> sallyport.v1.Concealed
+	0,  // 21: sallyport.v1.Principal.kind:type_name -> sallyport.v1.PrincipalKind
+	5,  // 22: sallyport.v1.Opened.principal:type_name -> sallyport.v1.Principal
+	6,  // 23: sallyport.v1.Opened.run:type_name -> sallyport.v1.Run
+	41, // 24: sallyport.v1.Opened.target_labels:type_name -> sallyport.v1.Opened.TargetLabelsEntry
+	1,  // 25: sallyport.v1.Command.kind:type_name -> sallyport.v1.CommandKind
+	13, // 26: sallyport.v1.Command.parameters:type_name -> sallyport.v1.Value
+	14, // 27: sallyport.v1.Command.sql:type_name -> sallyport.v1.SqlFacts
+	9,  // 28: sallyport.v1.Command.exec:type_name -> sallyport.v1.ExecFacts
+	11, // 29: sallyport.v1.Command.operation:type_name -> sallyport.v1.FileOperation
+	12, // 30: sallyport.v1.Command.forward:type_name -> sallyport.v1.Forward
+	42, // 31: sallyport.v1.Command.attributes:type_name -> sallyport.v1.Command.AttributesEntry
+	10, // 32: sallyport.v1.ExecFacts.commands:type_name -> sallyport.v1.ExecCommand
+	2,  // 33: sallyport.v1.Verdict.outcome:type_name -> sallyport.v1.Outcome
+	15, // 34: sallyport.v1.Verdict.reasons:type_name -> sallyport.v1.Reason
+	20, // 35: sallyport.v1.Result.error:type_name -> sallyport.v1.Failure
+	20, // 36: sallyport.v1.Notice.body:type_name -> sallyport.v1.Failure
+	9,  // 37: sallyport.v1.Observed.exec:type_name -> sallyport.v1.ExecFacts
+	29, // 38: sallyport.v1.Lost.ranges:type_name -> sallyport.v1.Range
+	32, // 39: sallyport.v1.Columns.columns:type_name -> sallyport.v1.Column
+	3,  // 40: sallyport.v1.Bytes.channel:type_name -> sallyport.v1.Channel
+	37, // 41: sallyport.v1.Masked.counts:type_name -> sallyport.v1.MaskCount
+	40, // 42: sallyport.v1.ConcealedValues.values:type_name -> sallyport.v1.ConcealedValue
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_entries_proto_init() }
@@ -3810,6 +3885,7 @@ func file_entries_proto_init() {
 		(*Entry_Observed)(nil),
 		(*Entry_File)(nil),
 		(*Entry_Masked)(nil),
+		(*Entry_Moved)(nil),
 		(*Entry_Text)(nil),
 		(*Entry_Columns)(nil),
 		(*Entry_Rows)(nil),
@@ -3823,7 +3899,7 @@ func file_entries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_entries_proto_rawDesc), len(file_entries_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -45,6 +45,11 @@
 // what was done, in counts; [Session.Conceal] keeps what somebody excepted saw, sealed under a key of the
 // session's own. A plan that cannot be executed makes the verdict a denial.
 //
+// # What moved
+//
+// A shell has its result when it ends. So that an open session is not listed with nothing in it, what went through it in
+// all is told as a fact (schemas.Moved), some time after something did (Config.Progress).
+//
 // # State
 //
 // [State] follows what changes the meaning of SQL text, from what the enforcer says of each

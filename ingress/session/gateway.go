@@ -39,6 +39,7 @@ type Config struct {
 
 	AnswerTimeout time.Duration // for verdicts and access; 2 s by default
 	CommitTimeout time.Duration // for the log to acknowledge frames; 15 s by default; for commands it is the log's own AckTimeout
+	Progress      time.Duration // after something went by, until the log is told how much did; 10 s by default
 	CacheEntries  int           // verdicts remembered by a session; 256 by default
 	CacheBytes    int           // their texts; 256 KiB by default
 
@@ -108,6 +109,9 @@ func setDefaults(c *Config) {
 	}
 	if c.CommitTimeout <= 0 {
 		c.CommitTimeout = 15 * time.Second
+	}
+	if c.Progress <= 0 {
+		c.Progress = 10 * time.Second
 	}
 	if c.CacheEntries <= 0 {
 		c.CacheEntries = 256

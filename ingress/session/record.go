@@ -256,11 +256,11 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 	if _, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}}); err != nil {
 		return s.fail(err)
 	}
+	s.moved(b.Channel, len(b.Data))
 	if b.Channel != schemas.Channel_CHANNEL_IN {
 		s.w.Hasten()
 		return nil
 	}
-	s.Totals.BytesIn.Add(uint64(len(b.Data)))
 	if err := s.Flush(ctx); err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 // after the next Flush, and forwarded only then.
 func (s *Session) Moved(ctx context.Context, b *schemas.Bytes) error {
 	_, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}})
-	s.Totals.BytesIn.Add(uint64(len(b.Data)))
+	s.moved(b.Channel, len(b.Data))
 	return s.fail(err)
 }
 

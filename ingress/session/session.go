@@ -79,6 +79,8 @@ type Session struct {
 	shape     []byte    // scratch
 	mac       hash.Hash // HMAC-SHA256 under the gateway's key
 
+	progress progress
+
 	standing  atomic.Pointer[standing]
 	concealer sync.Once
 	concealed *credential.Concealed // once there is something to conceal
@@ -222,6 +224,7 @@ func (s *Session) Close(ctx context.Context, e End) error {
 	}
 	s.Stop(e)
 	s.stop()
+	s.progress.end()
 	e = s.End()
 	err := s.w.Close(ctx, &schemas.Closed{
 		Reason: string(e.Reason), Message: printable(e.Message), By: e.By,

@@ -71,7 +71,8 @@ func NewOn(t testing.TB, l *journal.Log, protocol string, change ...func(*sessio
 	e := &Env{Log: l, Lease: lease, Targets: &Targets{by: make(map[string]*resources.Resource)},
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
 	e.Enforcer = startEnforcer(t, l, protocol)
-	c := session.Config{Log: l, Lease: lease, Targets: e.Targets, Revision: e.Enforcer.Revision, Logger: e.Logger}
+	c := session.Config{Log: l, Lease: lease, Targets: e.Targets, Revision: e.Enforcer.Revision, Logger: e.Logger,
+		Progress: time.Hour} // recordings say what a test makes them say
 	for _, f := range change {
 		f(&c)
 	}

@@ -71,6 +71,7 @@ type Limits struct {
 	Dial            time.Duration `yaml:"dial" doc:"Time to connect and authenticate to a target."`
 	Acknowledge     time.Duration `yaml:"acknowledge" doc:"Time the log has to acknowledge before a session ends."`
 	Unacknowledged  int           `yaml:"unacknowledged" doc:"Bytes of a session's output that may be delivered before the log has acknowledged them."`
+	Progress        time.Duration `yaml:"progress" doc:"How long after something went by in an open session the list of sessions says how much did."`
 	Lease           time.Duration `yaml:"lease" doc:"A gateway that was not heard of for this long is gone, and its sessions are closed."`
 	CataloguePoll   time.Duration `yaml:"catalogue_poll" doc:"Between looks whether others have changed what a target's catalogue holds. What sessions change through the gateway is noticed at once."`
 	CatalogueWait   time.Duration `yaml:"catalogue_wait" doc:"Time a command waits for a catalogue that is being read; after it what depends on it is masked or denied."`
@@ -102,7 +103,7 @@ func Default() *Config {
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
-			Unacknowledged: 256 << 10, Lease: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour, Prompt: maxPrompt,
+			Unacknowledged: 256 << 10, Lease: 10 * time.Second, Progress: 10 * time.Second, TokenTTL: 30 * 24 * time.Hour, Prompt: maxPrompt,
 			CataloguePoll: 5 * time.Second, CatalogueWait: 5 * time.Second,
 			Held: 2000, HeldPerSession: 16, HoldNotice: 30 * time.Second, Estimate: 3 * time.Second, Estimates: 8, Approval: 15 * time.Minute, MaskedRow: 64 << 20,
 			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute, CommandLine: defaultCommandLine(),
@@ -189,7 +190,7 @@ func (c *Config) checkLimits() []error {
 	errs := l.CommandLine.check()
 	for name, d := range map[string]time.Duration{
 		"authentication": l.Authentication, "verdict": l.Verdict, "dial": l.Dial,
-		"acknowledge": l.Acknowledge, "lease": l.Lease, "token_ttl": l.TokenTTL,
+		"acknowledge": l.Acknowledge, "progress": l.Progress, "lease": l.Lease, "token_ttl": l.TokenTTL,
 		"catalogue_poll": l.CataloguePoll, "catalogue_wait": l.CatalogueWait,
 		"hold_notice": l.HoldNotice, "approval": l.Approval, "estimate": l.Estimate, "grant_warning": l.GrantWarning, "step_up": l.StepUp,
 	} {

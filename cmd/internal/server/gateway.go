@@ -43,7 +43,7 @@ func (m *Main) startGateway(ctx context.Context, g *errgroup.Group) error {
 		Log: m.log, Lease: lease, Targets: declared{m}, DigestKey: keys.digest, MaskKey: keys.mask, Concealer: keys.conceal, External: external,
 		Revision: func() schemas.Revision { return m.registry.Snapshot().Revision },
 		Logger:   m.logger, Now: time.Now,
-		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge,
+		AnswerTimeout: m.config.Limits.Verdict, CommitTimeout: m.config.Limits.Acknowledge, Progress: m.config.Limits.Progress,
 		Held: m.config.Limits.Held, HeldPerSession: m.config.Limits.HeldPerSession, HoldNotice: m.config.Limits.HoldNotice, EstimateTime: m.config.Limits.Estimate,
 		Regranted: m.registry.Regranted, GrantWarning: m.config.Limits.GrantWarning,
 	})
