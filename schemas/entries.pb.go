@@ -3374,8 +3374,8 @@ type ConcealedValue struct {
 	Null   bool                   `protobuf:"varint,4,opt,name=null,proto3" json:"null,omitempty"`
 	// Which text of a message it is: "error message", "notice detail", "notification payload"; row is then the place of
 	// the message among those of the command, or of the session outside of one, that had something to conceal, from 1.
-	// Empty: a cell. Of a stream, "output" or "error output": row is then where in the recorded form of that stream of the
-	// command the data stood, in bytes, and length how many recorded bytes stand in its place. Values of one place and
+	// Empty: a cell. Of a stream, "input", "output" or "error output": row is then where in the recorded form of that stream of the
+	// command the data stood, in bytes (withheld input not counted), and length how many recorded bytes stand in its place. Values of one place and
 	// length, one after the other, are pieces of one.
 	Part          string `protobuf:"bytes,160,opt,name=part,proto3" json:"part,omitempty"`
 	Length        uint64 `protobuf:"varint,173,opt,name=length,proto3" json:"length,omitempty"`

@@ -39,20 +39,22 @@ func TestSSHMasksSealed(t *testing.T) {
 	alice := g.token("alice")
 	carol := g.sallyport("token", "create", "--user", "carol", "--group", "eng", "--group", "privacy", "--ttl", "1h")
 	dave := g.sallyport("token", "create", "--user", "dave", "--group", "eng", "--group", "privacy", "--group", "support", "--ttl", "1h")
+	input := filepath.Join(g.dir, "input")
+	write(t, input, "from "+secrets[0])
 	ssh := func(user, token, line string) (out, errs string) {
 		askpass := filepath.Join(g.dir, "askpass-"+user)
 		write(t, askpass, "#!/bin/sh\necho "+token+"\n")
 		if err := os.Chmod(askpass, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		out, errs, status := run(t, []string{"SSH_AUTH_SOCK=", "SSH_ASKPASS=" + askpass, "SSH_ASKPASS_REQUIRE=force"}, "ssh", "-F", "none",
+		out, errs, status := run(t, []string{"SSH_AUTH_SOCK=", "SSH_ASKPASS=" + askpass, "SSH_ASKPASS_REQUIRE=force"}, "sh", "-c", `exec ssh "$@" < `+input, "sh", "-F", "none",
 			"-o", "UserKnownHostsFile="+known, "-o", "PreferredAuthentications=password", "-o", "LogLevel=ERROR", "-p", g.port, user+"+web1@127.0.0.1", line)
 		if status != 0 {
 			t.Errorf("%s: %s: status %d: %s", user, line, status, errs)
 		}
 		return out, errs
 	}
-	line := "cat " + file + "; echo to " + secrets[1] + " >&2; : 4111 1111 1111 1111"
+	line := "cat > " + filepath.Join(t.TempDir(), "sent") + "; cat " + file + "; echo to " + secrets[1] + " >&2; : 4111 1111 1111 1111"
 	hidden := "Ada  [redacted]  [redacted]\n"
 	if out, errs := ssh("alice", alice, line); out != hidden || errs != "to [redacted]\n" {
 		t.Errorf("alice sees %q, %q", out, errs)
@@ -87,6 +89,7 @@ func TestSSHMasksSealed(t *testing.T) {
 	}
 	reveal(carol, "carol", "output at byte 5: "+secrets[0]+"\n", "")
 	reveal(carol, "carol", "error output at byte 3: "+secrets[1], secrets[2])
+	reveal(carol, "carol", "input at byte 5: "+secrets[0]+"\n", "")
 	reveal(dave, "dave", "output at byte 5: "+secrets[0]+"\n", "")
 	reveal(dave, "dave", "output at byte 17: "+secrets[2]+"\n", "")
 	reveal(carol, "dave", "1 frames are withheld", secrets[2])

@@ -10,6 +10,8 @@ const kept = 512
 type StreamConfig struct {
 	Set      *Set
 	HoldBack int // bytes that are held back at most; 0 is DefaultHoldBack, the least is 8 KiB
+	// Keys says that it is what somebody types on a terminal, where a carriage return ends a line. For a Terminal only.
+	Keys bool
 }
 
 // Stream applies a set to bytes that come in pieces. What it gives out, all pieces together, is what

@@ -16,6 +16,7 @@ import (
 // would not see what they type. A terminal is for one goroutine.
 type Terminal struct {
 	s     Stream
+	keys  bool
 	weave weave
 	seq   []byte // a sequence that is not whole
 	state termState
@@ -34,7 +35,7 @@ func NewTerminal(c StreamConfig) (*Terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Terminal{s: *s}
+	t := &Terminal{s: *s, keys: c.Keys}
 	t.s.weave = &t.weave
 	t.weave.trace = &t.s.trace
 	return t, nil
@@ -90,15 +91,17 @@ const esc = 0x1b
 func (t *Terminal) take(b []byte) {
 	for len(b) > 0 {
 		if t.state == termText {
-			n := bytes.IndexByte(b, esc)
-			if n < 0 {
-				n = len(b)
-			}
+			n := t.plain(b)
 			t.s.buf = append(t.s.buf, b[:n]...)
 			if b = b[n:]; len(b) == 0 {
 				return
 			}
-			t.begin()
+			if b[0] == '\r' {
+				t.weave.all = append(t.weave.all, woven{at: len(t.s.buf), data: []byte{'\r'}, stands: '\n', size: 1})
+				t.s.buf = append(t.s.buf, '\n')
+			} else {
+				t.begin()
+			}
 			b = b[1:]
 			continue
 		}
@@ -121,6 +124,20 @@ func (t *Terminal) take(b []byte) {
 			t.seq = t.seq[:0]
 		}
 	}
+}
+
+// plain is how much of b is text.
+func (t *Terminal) plain(b []byte) int {
+	n := bytes.IndexByte(b, esc)
+	if n < 0 {
+		n = len(b)
+	}
+	if t.keys {
+		if r := bytes.IndexByte(b[:n], '\r'); r >= 0 {
+			return r
+		}
+	}
+	return n
 }
 
 // begin begins a sequence.

@@ -62,6 +62,32 @@ func TestTerminalKeepsThePart(t *testing.T) {
 	}
 }
 
+// TestTerminalKeys holds that Enter ends what somebody types, and that a key that is pasted is found over its lines.
+func TestTerminalKeys(t *testing.T) {
+	for in, c := range map[string]struct {
+		want string
+		held int
+	}{
+		"mail joe@example.com\r":                       {"mail ***************\r", 0},
+		"api_key = Zk9x2Qv7Lm4Wp8Tz\rls\r":             {"", 0},
+		"ls\x1b[A\r":                                   {"ls\x1b[A\r", 0},
+		strings.ReplaceAll(pem, "\n", "\r") + "\rls\r": {"", 0},
+		"joe@exam": {"", 8},
+	} {
+		term, err := mask.NewTerminal(mask.StreamConfig{Set: set(t, mask.Redact, all()...), Keys: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _ := term.Write(nil, []byte(in))
+		if c.want != "" && string(out) != c.want || term.Held() != c.held || len(out)+term.Held() != len(in) {
+			t.Errorf("%q: %q, and %d held", in, out, term.Held())
+		}
+		if strings.Contains(string(out), "Zk9x2Qv7Lm4Wp8Tz") || strings.Contains(string(out), "MII") || strings.Contains(string(out), "MHc") {
+			t.Errorf("%q: %q", in, out)
+		}
+	}
+}
+
 // TestTerminalFlush holds that what somebody types shows when output pauses, and that a find goes on to be masked.
 func TestTerminalFlush(t *testing.T) {
 	term := terminal(t, set(t, mask.Redact, mask.CreditCard))

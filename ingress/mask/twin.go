@@ -14,7 +14,8 @@ type Twin struct {
 type TwinConfig struct {
 	Recorded *Set
 	Shown    *Set // nil: nothing is masked
-	Terminal bool // the stream goes to a terminal
+	Terminal bool // the stream goes to a terminal, or comes from one
+	Keys     bool // it comes from one: see StreamConfig
 	// Together has nothing shown before it is recorded. Otherwise it is shown as soon as what is masked in it is known.
 	Together bool
 	HoldBack int // see StreamConfig
@@ -69,7 +70,7 @@ func NewTwin(c TwinConfig) (*Twin, error) {
 	t := &Twin{together: c.Together}
 	for of, set := range map[*side]*Set{&t.recorded: c.Recorded, &t.shown: c.Shown} {
 		var err error
-		if of.m, err = newTraced(set, c.Terminal, c.HoldBack); err != nil {
+		if of.m, err = newTraced(set, &c); err != nil {
 			return nil, err
 		}
 		of.m.traced().on = true
@@ -77,14 +78,15 @@ func NewTwin(c TwinConfig) (*Twin, error) {
 	return t, nil
 }
 
-func newTraced(set *Set, terminal bool, hold int) (tracedMasker, error) {
-	switch {
-	case set == nil:
+func newTraced(set *Set, c *TwinConfig) (tracedMasker, error) {
+	if set == nil {
 		return &bare{}, nil
-	case terminal:
-		return NewTerminal(StreamConfig{Set: set, HoldBack: hold})
 	}
-	return NewStream(StreamConfig{Set: set, HoldBack: hold})
+	of := StreamConfig{Set: set, HoldBack: c.HoldBack, Keys: c.Keys}
+	if c.Terminal {
+		return NewTerminal(of)
+	}
+	return NewStream(of)
 }
 
 // Held is how many bytes are held back of one form or the other.

@@ -17,10 +17,14 @@ func (c *Content) Terminal() (*mask.Terminal, error) {
 	return mask.NewTerminal(mask.StreamConfig{Set: c.set})
 }
 
-// Twin is the content of m over a stream whose recording has less than what the client is shown. together: nothing
-// is shown before it is recorded.
-func (m *Masks) Twin(terminal, together bool) (*mask.Twin, error) {
-	c := mask.TwinConfig{Recorded: m.set.recorded.set, Terminal: terminal, Together: together}
+// Keys is c over what somebody types on a terminal, as Stream.
+func (c *Content) Keys() (*mask.Terminal, error) {
+	return mask.NewTerminal(mask.StreamConfig{Set: c.set, Keys: true})
+}
+
+// Twin is the content of m over a stream whose recording has less than what the client is shown, or sent.
+func (m *Masks) Twin(c mask.TwinConfig) (*mask.Twin, error) {
+	c.Recorded = m.set.recorded.set
 	if m.set.client != nil {
 		c.Shown = m.set.client.set
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/ingress/credential"
 	"sallyport/ingress/session"
@@ -32,15 +33,19 @@ func startSealing(t *testing.T, c *credential.Concealer, o options) *gateway {
 	return start(t, o)
 }
 
+// whole has output rest for long before what may be the beginning of a value is given out, so that none is cut
+// where a busy machine pauses.
+func whole(c *ssh.Config) { c.Limits.MaskRest = time.Minute }
+
 // revealed puts what is sealed of a stream of a command in place of what is recorded of it. masks are those of
 // each sealed frame.
-func revealed(t *testing.T, g *gateway, c *credential.Concealer, es []*schemas.Entry, command uint64, channel schemas.Channel) (text string, masks []string) {
+func revealed(t *testing.T, g *gateway, c *credential.Concealer, es []*schemas.Entry, command uint64, channel schemas.Channel, formats ...string) (text string, masks []string) {
 	t.Helper()
 	opens, err := c.Session(string(g.Sessions(t)[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorded := sent(es, command, channel)
+	recorded := sent(es, command, channel, formats...)
 	var out strings.Builder
 	at := uint64(0)
 	for _, e := range es {
@@ -82,7 +87,7 @@ func rules(all ...*schemas.MaskRule) func(*schemas.VerdictAsk) *schemas.VerdictA
 
 func TestWhatSomebodyExceptedSeesIsSealed(t *testing.T) {
 	key := sealer(t)
-	g := startSealing(t, key, options{})
+	g := startSealing(t, key, options{config: whole})
 	g.Enforcer.Set("r", rules(
 		&schemas.MaskRule{Name: "mail", With: "redact", Detect: []string{"email"}, Revealed: true},
 		&schemas.MaskRule{Name: "pii", With: "hash", Detect: []string{"email", "phone"}, Revealed: true},
@@ -114,7 +119,7 @@ func TestWhatSomebodyExceptedSeesIsSealed(t *testing.T) {
 func TestMuchIsSealed(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		key := sealer(t)
-		g := startSealing(t, key, options{target: func(r *resources.Target) { r.Strict = strict }})
+		g := startSealing(t, key, options{config: whole, target: func(r *resources.Target) { r.Strict = strict }})
 		g.Enforcer.Set("r", rules(&schemas.MaskRule{Name: "pii", With: "redact", Detect: []string{"email", "private-key"}, Revealed: true}))
 		body := strings.Repeat("MIIEpAIBAAKCAQEAxyz0\n", 2000)
 		text := strings.Repeat("some words, planted@example.com, and more\n", 3000) +
@@ -139,6 +144,54 @@ func TestMuchIsSealed(t *testing.T) {
 		if n := maskCount(es); n != 3001 {
 			t.Errorf("%d addresses masked", n)
 		}
+	}
+}
+
+// What is sent to a command reaches it as it is, and is recorded as masks leave it, sealed for who is excepted.
+func TestInputIsMasked(t *testing.T) {
+	for _, excepted := range []bool{false, true} {
+		key := sealer(t)
+		g := startSealing(t, key, options{})
+		g.Enforcer.Set("r", masking(excepted))
+		text := strings.Repeat("some words, planted@example.com, and more\n", 4000) + "planted@example.org"
+		file := t.TempDir() + "/much"
+		got := g.ssh(t, text, "gw", "cat > "+file)
+		if there, err := os.ReadFile(file); err != nil || string(there) != text || got.status != 0 {
+			t.Fatalf("%v: %d bytes came of %d; %+v", err, len(there), len(text), got)
+		}
+		es := g.closed(t)
+		command := es[1].Number
+		recorded := sent(es, command, schemas.Channel_CHANNEL_IN, "text")
+		if strings.Contains(recorded, "planted") || strings.Count(recorded, "[redacted]") != 4001 {
+			t.Errorf("recorded: %d bytes, %d masked", len(recorded), strings.Count(recorded, "[redacted]"))
+		}
+		out, _ := revealed(t, g, key, es, command, schemas.Channel_CHANNEL_IN, "text")
+		if want := map[bool]string{false: recorded, true: text}[excepted]; out != want {
+			t.Errorf("excepted %v: revealed: %d bytes of %d", excepted, len(out), len(want))
+		}
+		if n := maskCount(es); n != 4001 {
+			t.Errorf("%d addresses masked", n)
+		}
+	}
+}
+
+// What is typed key by key is recorded once its line has ended, and masked; that it was typed, before.
+func TestKeysAreMasked(t *testing.T) {
+	g := start(t, options{})
+	g.Enforcer.Set("r", masking(false))
+	x := g.shell(t).start()
+	for _, k := range ": planted@example.com" {
+		x.type_(string(k))
+		x.await(string(k))
+	}
+	x.type_("\r")
+	x.await("ready$ ")
+	x.type_("exit\r")
+	_ = x.s.Wait()
+	es := g.closedAfter(t, x)
+	typed := sent(es, 0, schemas.Channel_CHANNEL_IN, "terminal")
+	if strings.Contains(typed, "planted@") || !strings.Contains(typed, ": *******************\rexit\r") {
+		t.Errorf("recorded: %q", typed)
 	}
 }
 
@@ -175,9 +228,48 @@ func TestTerminalIsSealed(t *testing.T) {
 			if out != x.seen.String() || !slices.Equal(masks, []string{"pii", "pii"}) {
 				t.Errorf("revealed\n%q for %q, seen\n%q", out, masks, x.seen.String())
 			}
-			if n := maskCount(es); n != 2 { // what was typed looks like an address, too
+			want := uint64(2) // what was typed looks like an address, too
+			if mode == "" {
+				want++ // as input
+			}
+			if n := maskCount(es); n != want {
 				t.Errorf("%d masked", n)
 			}
 		})
+	}
+}
+
+// Where masks look for content, recordings have digests of files, whichever way they are moved.
+func TestMaskedFilesAreDigests(t *testing.T) {
+	for _, flag := range []string{"-s", "-O"} {
+		g := start(t, options{})
+		g.Enforcer.Set("r", func(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
+			a := masking(false)(ask)
+			a.Transfer = transfers(ask).Transfer
+			return a
+		})
+		file := t.TempDir() + "/customers"
+		if err := os.WriteFile(file, []byte("planted@example.com"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := finish(t, g.command(t, "scp", flag, file, "gw:"+file+"2")); got.status != 0 {
+			t.Fatalf("%+v", got)
+		}
+		if there, err := os.ReadFile(file + "2"); err != nil || string(there) != "planted@example.com" {
+			t.Errorf("%v: %q came", err, there)
+		}
+		digests := 0
+		for _, e := range g.closed(t) {
+			plain, err := e.MarshalVT()
+			if err != nil || bytes.Contains(plain, []byte("planted@")) {
+				t.Errorf("%v: on the log: %v", err, e)
+			}
+			if f := e.GetFile(); f != nil && !f.Kept && len(f.DigestIn) > 0 {
+				digests++
+			}
+		}
+		if digests != 1 {
+			t.Errorf("%s: %d files with a digest", flag, digests)
+		}
 	}
 }

@@ -57,6 +57,10 @@
 // is on its way to the log before it is delivered; where the target is strict, what is shown waits until both are.
 // In a restricted shell the shell's own output does this for its lines.
 //
+// Input is recorded through the same masks, and sent as it is (intake.go). A stream's mask holds back the last word, so
+// what of a piece is not told yet is announced by its size before it is sent, as with echoes. Files are not looked into:
+// where masks look for content, recordings have digests of them.
+//
 // # What is recorded
 //
 // Command lines with their verdict, before they reach the target; the terminal's type and sizes; the

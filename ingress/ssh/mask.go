@@ -11,10 +11,6 @@ import (
 	"sallyport/schemas"
 )
 
-// idle is how long output rests before what masks hold back of it is given out: somebody waits for the
-// echo of a key, or a program for an answer.
-const idle = 50 * time.Millisecond
-
 // output is where one stream of a command goes: to the log, and then to the client.
 type output struct {
 	ch      *channel
@@ -27,8 +23,7 @@ type output struct {
 
 	masks *session.Masks
 	forms forms // nil: nothing is masked
-	tally session.Tally
-	veil  session.Veil
+	seals seals
 
 	mu    sync.Mutex // of all but the pump's own, while a timer may run
 	timer *time.Timer
@@ -44,14 +39,15 @@ type forms interface {
 }
 
 func (ch *channel) output(c *command, client io.Writer, channel schemas.Channel, w *watcher) (*output, error) {
-	o := &output{ch: ch, c: c, channel: channel, client: client, sniff: sniffer{terminal: c.Terminal}, watch: w, masks: c.masks}
+	o := &output{ch: ch, c: c, channel: channel, client: client, sniff: sniffer{terminal: c.Terminal}, watch: w, masks: c.masks,
+		seals: seals{command: c.number, part: schemas.PartOf(channel), masks: c.masks}}
 	var err error
 	switch m := o.masks; {
 	case m == nil || m.Recorded() == nil:
 	case m.Client() == m.Recorded():
 		o.forms, err = newMasker(m.Recorded(), c.Terminal)
 	default: // the client is excepted, and shown more than is recorded
-		o.forms, err = m.Twin(c.Terminal, ch.r.s.Strict)
+		o.forms, err = m.Twin(mask.TwinConfig{Terminal: c.Terminal, Together: ch.r.s.Strict})
 	}
 	return o, err
 }
@@ -102,13 +98,15 @@ func (o *output) write(ctx context.Context, b []byte) error {
 	return o.err
 }
 
-// later gives out what is held back, once nothing more comes.
+// later gives out what is held back, once nothing more comes: somebody waits for the echo of a key, or a program for
+// an answer.
 func (o *output) later(ctx context.Context) {
+	rest := o.ch.r.limits.MaskRest
 	if o.timer != nil {
-		o.timer.Reset(idle)
+		o.timer.Reset(rest)
 		return
 	}
-	o.timer = time.AfterFunc(idle, func() {
+	o.timer = time.AfterFunc(rest, func() {
 		if err := o.flush(ctx); err != nil {
 			o.c.fail(err, o.ch.to)
 		}
@@ -137,10 +135,10 @@ func (o *output) end(ctx context.Context) error {
 	if o.err == nil {
 		o.err = o.deliver(ctx, o.forms.Close())
 	}
-	if o.err != nil || o.tally.Empty() {
+	if o.err != nil {
 		return o.err
 	}
-	return o.ch.r.s.Masked(o.c.number, o.masks, &o.tally)
+	return o.seals.told(o.ch.r.s)
 }
 
 // deliver records output, and what of it the recording has in masked form only, and then passes it on.
@@ -151,7 +149,7 @@ func (o *output) deliver(ctx context.Context, p mask.Pair) error {
 			return err
 		}
 	}
-	if err := o.account(ctx, p); err != nil {
+	if err := o.seals.account(ctx, s, p); err != nil {
 		return err
 	}
 	if s.Strict && len(p.Recorded) > 0 {
@@ -169,21 +167,36 @@ func (o *output) deliver(ctx context.Context, p mask.Pair) error {
 	return nil
 }
 
-// account counts what was masked, and seals what was shown all the same.
-func (o *output) account(ctx context.Context, p mask.Pair) error {
+// seals counts what is masked of a stream of a command, and seals what its recording has in masked form only.
+type seals struct {
+	command uint64
+	part    string // schemas.ConcealedValue
+	masks   *session.Masks
+	tally   session.Tally
+	veil    session.Veil
+}
+
+func (m *seals) account(ctx context.Context, s *session.Session, p mask.Pair) error {
 	for _, h := range p.Hits {
-		rule, detector := o.masks.Recorded().Finder(h)
-		o.tally.Add(rule, "", detector, o.masks.Revealed(rule), uint64(h.Count))
+		rule, detector := m.masks.Recorded().Finder(h)
+		m.tally.Add(rule, "", detector, m.masks.Revealed(rule), uint64(h.Count))
 	}
 	if len(p.Spans) == 0 {
 		return nil
 	}
-	s := o.ch.r.s
 	for _, span := range p.Spans {
-		value := &schemas.ConcealedValue{Row: span.At, Length: span.Length, Part: schemas.PartOf(o.channel), Data: span.Data}
-		if err := s.Conceal(ctx, &o.veil, o.masks, o.c.number, o.masks.Showing(span.Finds), value); err != nil {
+		value := &schemas.ConcealedValue{Row: span.At, Length: span.Length, Part: m.part, Data: span.Data}
+		if err := s.Conceal(ctx, &m.veil, m.masks, m.command, m.masks.Showing(span.Finds), value); err != nil {
 			return err
 		}
 	}
-	return s.Unveiled(ctx, &o.veil)
+	return s.Unveiled(ctx, &m.veil)
+}
+
+// told records the counts.
+func (m *seals) told(s *session.Session) error {
+	if m.tally.Empty() {
+		return nil
+	}
+	return s.Masked(m.command, m.masks, &m.tally)
 }

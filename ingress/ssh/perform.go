@@ -132,6 +132,10 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	if err != nil {
 		return err
 	}
+	sent, err := ch.intake(c)
+	if err != nil {
+		return err
+	}
 	switch {
 	case c.Kind == schemas.CommandKind_COMMAND_KIND_SUBSYSTEM:
 		x := ch.newSFTP(c, to)
@@ -144,11 +148,11 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 		if err != nil {
 			return err
 		}
-		c.in.feed(ch.pumpIn(ctx, c, to, echo, watch, stop))
+		c.in.feed(ch.pumpIn(ctx, sent, to, echo, watch, stop))
 		defer c.in.feed(nil)
-		pump(func() { ch.pumpOut(ctx, to, out, echo) })
+		pump(func() { ch.pumpOut(ctx, to, out, echo, sent) })
 	}
-	pump(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil) })
+	pump(func() { ch.pumpOut(ctx, to.Stderr(), errs, nil, nil) })
 	for req := range reqs {
 		ch.targetRequest(c, req, drained)
 	}
@@ -158,7 +162,10 @@ func (ch *channel) stream(ctx context.Context, c *command, to xssh.Channel, reqs
 	if err := c.failure(); err != nil {
 		return err
 	}
-	if err := ch.settle(c, echo.close()); err != nil {
+	if err := sent.settle(echo.close()); err != nil {
+		return err
+	}
+	if err := sent.end(ctx); err != nil {
 		return err
 	}
 	if err := ch.r.s.Result(c.result(ch.r.s.Elapsed(c.began))); err != nil {
@@ -192,11 +199,14 @@ func (c *command) failure() error {
 }
 
 // pumpIn returns what records and then forwards one piece of what the client types, and reports whether there may be more.
-func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo *echo, watch *watcher, stop <-chan struct{}) func() bool {
-	sniff := sniffer{terminal: c.Terminal}
+func (ch *channel) pumpIn(ctx context.Context, sent *intake, to xssh.Channel, echo *echo, watch *watcher, stop <-chan struct{}) func() bool {
+	c := sent.c
 	return func() bool {
 		err := c.in.wait(stop) // there is something, or it has ended
 		if errors.Is(err, io.EOF) {
+			if err := sent.end(ctx); err != nil {
+				c.fail(err, to)
+			}
 			_ = to.CloseWrite()
 		}
 		if err != nil {
@@ -206,7 +216,7 @@ func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo
 		defer buffers.Put(buf)
 		b := buf[:c.in.take(buf[:])]
 		watch.input(b)
-		if err := ch.forward(ctx, c, to, b, echo, &sniff); err != nil {
+		if err := ch.forward(ctx, sent, to, b, echo); err != nil {
 			c.fail(err, to)
 			return false
 		}
@@ -216,27 +226,27 @@ func (ch *channel) pumpIn(ctx context.Context, c *command, to xssh.Channel, echo
 
 // forward records one piece of input and sends it on. A target that takes nothing more is no error:
 // how the command ended will be seen.
-func (ch *channel) forward(ctx context.Context, c *command, to xssh.Channel, b []byte, echo *echo, sniff *sniffer) error {
-	s := ch.r.s
-	if err := s.Wait(ctx); err != nil {
+func (ch *channel) forward(ctx context.Context, sent *intake, to xssh.Channel, b []byte, echo *echo) error {
+	c := sent.c
+	if err := ch.r.s.Wait(ctx); err != nil {
 		return err
 	}
 	c.bytesIn.Add(uint64(len(b)))
+	parts := []part{{data: b}}
 	if c.Terminal {
-		for _, p := range echo.input(b) {
-			if err := s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: p.format, Data: p.data}); err != nil {
-				return err
-			}
+		parts = echo.input(b)
+	}
+	for _, p := range parts {
+		if err := sent.record(ctx, p); err != nil {
+			return err
 		}
-	} else if err := s.Bytes(ctx, &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: sniff.format(b), Data: b}); err != nil {
-		return err
 	}
 	_, _ = to.Write(b)
 	return nil
 }
 
 // pumpOut takes what the target says.
-func (ch *channel) pumpOut(ctx context.Context, from io.Reader, out *output, echo *echo) {
+func (ch *channel) pumpOut(ctx context.Context, from io.Reader, out *output, echo *echo, sent *intake) {
 	c := out.c
 	in := copier{from: from}
 	defer in.free()
@@ -246,7 +256,7 @@ func (ch *channel) pumpOut(ctx context.Context, from io.Reader, out *output, ech
 			c.bytesOut.Add(uint64(len(b)))
 			var bad error
 			if echo != nil && c.Terminal {
-				bad = ch.settle(c, echo.output(b))
+				bad = sent.settle(echo.output(b))
 			}
 			if bad == nil {
 				bad = out.write(ctx, b)
@@ -263,16 +273,6 @@ func (ch *channel) pumpOut(ctx context.Context, from io.Reader, out *output, ech
 			return
 		}
 	}
-}
-
-// settle records input whose echo has shown what it is.
-func (ch *channel) settle(c *command, parts []part) error {
-	for _, p := range parts {
-		if err := ch.r.s.Bytes(context.Background(), &schemas.Bytes{Command: c.number, Channel: schemas.Channel_CHANNEL_IN, Format: p.format, Data: p.data}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // targetRequest handles what the target says of a command that runs.

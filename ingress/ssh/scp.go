@@ -63,7 +63,7 @@ func (ch *channel) scp(ctx context.Context, c *command, to xssh.Channel) {
 		case <-ctx.Done():
 		}
 	}()
-	x := &scp{ch: ch, c: c, keep: ch.r.keepsFiles(), names: names{up: ch.r.up}, toClient: ch.client, toTarget: to, operands: operands(c.moves),
+	x := &scp{ch: ch, c: c, keep: ch.r.keepsFiles(c), names: names{up: ch.r.up}, toClient: ch.client, toTarget: to, operands: operands(c.moves),
 		client: bufio.NewReaderSize(counted{inputReader{c.in, ended}, c.bytesIn.Add}, first),
 		target: bufio.NewReaderSize(counted{inputReader{out, ch.over}, c.bytesOut.Add}, first), buf: buffers.Get().(*[chunk]byte)}
 	defer buffers.Put(x.buf)

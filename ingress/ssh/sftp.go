@@ -53,12 +53,16 @@ type asked struct {
 }
 
 func (ch *channel) newSFTP(c *command, to xssh.Channel) *sftp {
-	return &sftp{ch: ch, c: c, to: to, keep: ch.r.keepsFiles(),
+	return &sftp{ch: ch, c: c, to: to, keep: ch.r.keepsFiles(c),
 		pending: make(map[uint32]*asked), files: make(map[string]*openFile)}
 }
 
-// keepsFiles reports whether recordings have what is in files, or digests alone.
-func (r *relay) keepsFiles() bool {
+// keepsFiles reports whether recordings have what is in files that a command moves, or digests alone: where masks
+// look for content, which nobody looks for in files.
+func (r *relay) keepsFiles(c *command) bool {
+	if c.masks != nil && c.masks.Recorded() != nil {
+		return false
+	}
 	return r.target.Target.SSH == nil || r.target.Target.SSH.Files != resources.FilesDigest
 }
 

@@ -65,6 +65,7 @@ type Limits struct {
 	KeepAliveMissed int           // after which a side is taken for gone; 4
 	HeldInput       int           // bytes that a client sends ahead while its command is held; 1 MiB
 	FirstChannel    time.Duration // for a client whose session was refused, to ask for something and be told why; 10 s
+	MaskRest        time.Duration // of output, before what masks hold back of it is given out; 50 ms
 	Listeners       int           // remote forwards of one session; 16
 }
 
@@ -113,6 +114,7 @@ func setDefaults(l *Limits) {
 	}{
 		{&l.Authentication, 30 * time.Second}, {&l.Dial, 15 * time.Second}, {&l.FinalNotice, time.Second},
 		{&l.KeepAlive, 30 * time.Second}, {&l.FirstChannel, 10 * time.Second},
+		{&l.MaskRest, 50 * time.Millisecond},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

@@ -21,17 +21,18 @@ type SSH struct {
 	HeldInput       int           `yaml:"held_input" doc:"Bytes that a client may send ahead while its command waits for approval."`
 	FinalNotice     time.Duration `yaml:"final_notice" doc:"Time to tell a client why its session ends."`
 	FirstChannel    time.Duration `yaml:"first_channel" doc:"Time that a client whose session is refused has to ask for something, and be told why."`
+	MaskRest        time.Duration `yaml:"mask_rest" doc:"How long a target's output rests before what masks hold back of it, the last word or number, is given out: somebody waits for the echo of a key. A value that arrives in pieces further apart is not found whole."`
 }
 
 func defaultSSH() SSH {
 	return SSH{Authentication: 2 * time.Minute, KeepAlive: 30 * time.Second, KeepAliveMissed: 4, Channels: 128, Listeners: 16,
-		HeldInput: 1 << 20, FinalNotice: time.Second, FirstChannel: 10 * time.Second}
+		HeldInput: 1 << 20, FinalNotice: time.Second, FirstChannel: 10 * time.Second, MaskRest: 50 * time.Millisecond}
 }
 
 func (s SSH) check() []error {
 	var errs []error
 	for name, d := range map[string]time.Duration{"authentication": s.Authentication, "keep_alive": s.KeepAlive,
-		"final_notice": s.FinalNotice, "first_channel": s.FirstChannel} {
+		"final_notice": s.FinalNotice, "first_channel": s.FirstChannel, "mask_rest": s.MaskRest} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("ssh.%s: must be above zero", name))
 		}

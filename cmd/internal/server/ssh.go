@@ -38,6 +38,7 @@ func (m *Main) ssh(ctx context.Context, gateway *session.Gateway, keys *keys) (f
 			Authentication: own.Authentication, Dial: limits.Dial, Unauthenticated: limits.Unauthenticated, PerAddress: limits.PerAddress,
 			Sessions: limits.Sessions, Channels: own.Channels, Listeners: own.Listeners, HeldInput: own.HeldInput,
 			KeepAlive: own.KeepAlive, KeepAliveMissed: own.KeepAliveMissed, FinalNotice: own.FinalNotice, FirstChannel: own.FirstChannel,
+			MaskRest: own.MaskRest,
 		},
 	})
 	if err != nil {
