@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // every other item goes, and what remains is further apart.
 type Index struct {
 	Version   int
+	Spacing   Spacing // that its keyframes were made with
 	Session   schemas.SessionID
 	Number    uint64 // last entry that is in
 	First     int64  // time of the first entry, nanoseconds since 1970
@@ -38,7 +40,7 @@ type Index struct {
 }
 
 // indexVersion changes with what the fold makes of the same entries.
-const indexVersion = 1
+const indexVersion = 2
 
 // Bounds of an index.
 const (
@@ -48,12 +50,16 @@ const (
 	mostKeyframes = 1024
 )
 
-// When a keyframe is made: what a player has to read after one is bounded by these.
-const (
-	keyframeBytes   = 128 << 10
-	keyframeEntries = 400
-	keyframeEvery   = int64(time.Minute)
-)
+// Spacing is when a keyframe is made: what a player has to read after one is bounded by these. What is zero is the default.
+type Spacing struct {
+	Bytes   int           // of output; 128 KiB by default
+	Entries int           // 400 by default
+	Every   time.Duration // where there is output; a minute by default
+}
+
+func (s Spacing) whole() Spacing {
+	return Spacing{Bytes: cmp.Or(s.Bytes, 128<<10), Entries: cmp.Or(s.Entries, 400), Every: cmp.Or(s.Every, time.Minute)}
+}
 
 // Place is where a command is.
 type Place struct {
@@ -149,7 +155,9 @@ func halved(s []uint64) []uint64 {
 	return s[:(len(s)+1)/2]
 }
 
-func newIndex(id schemas.SessionID) *Index { return &Index{Version: indexVersion, Session: id} }
+func newIndex(id schemas.SessionID, spacing Spacing) *Index {
+	return &Index{Version: indexVersion, Session: id, Spacing: spacing}
+}
 
 // time is when an entry was, since the first; a clock that went back stands still.
 func (x *Index) time(l journal.Located) int64 {

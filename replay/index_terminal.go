@@ -77,7 +77,7 @@ func (x *Index) ended(r *schemas.Result) { delete(x.terminals, r.GetCommand()) }
 // keyframe makes one where it is due.
 func (x *Index) keyframe(t int64) {
 	s := &x.Since
-	due := s.Bytes >= keyframeBytes || s.Entries >= keyframeEntries || s.Bytes > 0 && t-s.At >= keyframeEvery
+	due := s.Bytes >= x.Spacing.Bytes || s.Entries >= x.Spacing.Entries || s.Bytes > 0 && t-s.At >= int64(x.Spacing.Every)
 	if len(x.terminals) > 0 && !due {
 		return
 	}

@@ -111,6 +111,25 @@ func TestAPlayerSeesTheSameWhereverItBegins(t *testing.T) {
 	if err != nil || !report.Equal || report.Entries != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
+	// With keyframes closer together, what is stored is still right, and is made anew when somebody looks.
+	closer, err := replay.NewIndexes(replay.IndexesConfig{Log: w.log, Sessions: w.sessions, Dir: indexes.Folder(), Spacing: replay.Spacing{Bytes: 2 << 10}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := closer.Rebuild(t.Context()); err != nil || !report.Equal || report.Entries != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	one, err := w.sessions.Get(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames := 0
+	if err := closer.Look(t.Context(), one, func(i *replay.Index) error { frames = len(i.Keyframes.Items); return nil }); err != nil || frames <= x.Keyframes {
+		t.Errorf("%d keyframes after %d, %v", frames, x.Keyframes, err)
+	}
+	if report, err := closer.Rebuild(t.Context()); err != nil || !report.Equal || report.Entries != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
 }
 
 func TestAnIndexGoesOnWithAnOpenSession(t *testing.T) {

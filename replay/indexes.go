@@ -23,6 +23,7 @@ type IndexesConfig struct {
 	Sessions *Sessions
 	Dir      string        // where they are kept; made if it is not there
 	Every    time.Duration // how often the indexes of open sessions are brought up to date; 30 s by default
+	Spacing  Spacing       // of keyframes; an index that was made with another is made anew
 	Logger   *slog.Logger
 }
 
@@ -56,6 +57,7 @@ const (
 // NewIndexes makes the folder.
 func NewIndexes(c IndexesConfig) (*Indexes, error) {
 	c.Every = cmp.Or(c.Every, 30*time.Second)
+	c.Spacing = c.Spacing.whole()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -188,11 +190,11 @@ func (x *Indexes) path(id schemas.SessionID) string {
 // load reads what is stored; what cannot be used is made anew.
 func (x *Indexes) load(id schemas.SessionID) *Index {
 	i, err := readIndex(x.path(id))
-	if err != nil || i.Session != id || i.Version != indexVersion {
+	if err != nil || i.Session != id || i.Version != indexVersion || i.Spacing != x.c.Spacing {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			x.c.Logger.Warn("an index of the player cannot be read and is made anew", "session", id, "error", err)
 		}
-		return newIndex(id)
+		return newIndex(id, x.c.Spacing)
 	}
 	return i
 }

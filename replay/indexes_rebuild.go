@@ -47,14 +47,16 @@ func (x *Indexes) again(ctx context.Context, one Session, path string) (differs 
 	held.mu.Lock()
 	defer held.mu.Unlock()
 	stored, err := readIndex(path)
-	fresh := newIndex(one.ID)
+	spacing := x.c.Spacing
 	if err != nil || stored.Version != indexVersion || stored.Session != one.ID {
 		differs, stored = "it cannot be read", nil
 	}
 	to := uint64(0)
 	if stored != nil {
+		spacing = stored.Spacing // whoever looks next has it made anew, where that is another by now
 		to = max(stored.Number, 1)
 	}
+	fresh := newIndex(one.ID, spacing)
 	if err := x.advance(ctx, fresh, one, to); err != nil {
 		return "", err
 	}
@@ -65,6 +67,9 @@ func (x *Indexes) again(ctx context.Context, one Session, path string) (differs 
 		return "", nil
 	}
 	held.index, held.stored = fresh, fresh.Number
+	if spacing != x.c.Spacing {
+		held.index = nil
+	}
 	return differs, writeIndex(path, fresh)
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	SSH       SSH       `yaml:"ssh" doc:"The SSH gateway."`
 	Limits    Limits    `yaml:"limits" doc:"Bounds and deadlines."`
 	Masks     Masks     `yaml:"masks" doc:"What masks need besides their resources."`
+	Player    Player    `yaml:"player" doc:"How recordings are indexed for players to seek in."`
 	Logging   Logging   `yaml:"logging" doc:"The gateway's own log, on standard error. Payloads and secrets are never in it."`
 
 	dir string // of the file
@@ -109,6 +110,7 @@ func Default() *Config {
 			GrantWarning: 5 * time.Minute, StepUp: 15 * time.Minute, CommandLine: defaultCommandLine(),
 		},
 		Masks:   defaultMasks(),
+		Player:  defaultPlayer(),
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }
@@ -181,7 +183,7 @@ func (c *Config) check() []error {
 	if c.Logging.Format != "text" && c.Logging.Format != "json" {
 		errs = append(errs, fmt.Errorf("logging.format: %q is neither text nor json", c.Logging.Format))
 	}
-	errs = append(append(errs, c.Masks.check()...), c.SSH.check()...)
+	errs = slices.Concat(errs, c.Masks.check(), c.SSH.check(), c.Player.check())
 	return append(errs, c.checkLimits()...)
 }
 

@@ -59,7 +59,8 @@ func (m *Main) openRead(ctx context.Context) (*readSide, error) {
 	if r.events, err = replay.NewEvents(replay.EventsConfig{Log: m.log, Logger: m.logger}); err != nil {
 		return nil, err
 	}
-	if r.indexes, err = replay.NewIndexes(replay.IndexesConfig{Log: m.log, Sessions: r.sessions, Dir: filepath.Join(m.config.DataDir, "player"), Logger: m.logger}); err != nil {
+	if r.indexes, err = replay.NewIndexes(replay.IndexesConfig{Log: m.log, Sessions: r.sessions, Dir: filepath.Join(m.config.DataDir, "player"), Every: m.config.Player.IndexEvery,
+		Spacing: replay.Spacing{Bytes: m.config.Player.KeyframeBytes, Entries: m.config.Player.KeyframeEntries, Every: m.config.Player.KeyframeEvery}, Logger: m.logger}); err != nil {
 		return nil, err
 	}
 	for _, name := range m.registry.Projections() {
