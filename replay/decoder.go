@@ -77,6 +77,8 @@ func (d *Decoder) frame(e *Entry, from *schemas.Entry) {
 		e.Kind, e.Bytes = KindBytes, &Bytes{Command: k.Bytes.GetCommand(), Channel: channel(k.Bytes.GetChannel()), Format: k.Bytes.GetFormat(), Offset: k.Bytes.GetOffset(), Payload: payload(k.Bytes.GetData())}
 	case *schemas.Entry_Sealed:
 		e.Kind = KindSealed
+	case *schemas.Entry_Concealed:
+		e.Kind, e.Concealed = KindConcealed, concealed(k.Concealed)
 	default:
 		e.Kind = KindUnknown
 	}

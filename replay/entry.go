@@ -30,12 +30,13 @@ const (
 	KindMasked   Kind = "masked"
 	KindMoved    Kind = "moved"
 
-	KindText    Kind = "text"
-	KindColumns Kind = "columns"
-	KindRows    Kind = "rows"
-	KindBytes   Kind = "bytes"
-	KindSealed  Kind = "sealed"
-	KindUnknown Kind = "unknown" // written by a newer release
+	KindText      Kind = "text"
+	KindColumns   Kind = "columns"
+	KindRows      Kind = "rows"
+	KindBytes     Kind = "bytes"
+	KindSealed    Kind = "sealed"
+	KindConcealed Kind = "concealed"
+	KindUnknown   Kind = "unknown" // written by a newer release
 )
 
 // Head is what every entry has.
@@ -72,6 +73,8 @@ type Entry struct {
 	Columns *Columns
 	Rows    *Rows
 	Bytes   *Bytes
+
+	Concealed *Concealed
 }
 
 // MarshalJSON writes the flat object.
@@ -115,6 +118,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		return flat(e.Head, e.Rows)
 	case KindBytes:
 		return flat(e.Head, e.Bytes)
+	case KindConcealed:
+		return flat(e.Head, e.Concealed)
 	}
 	return json.Marshal(e.Head)
 }
@@ -181,6 +186,8 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 		return part(data, &e.Rows)
 	case KindBytes:
 		return part(data, &e.Bytes)
+	case KindConcealed:
+		return part(data, &e.Concealed)
 	}
 	return nil
 }

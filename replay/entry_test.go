@@ -110,6 +110,7 @@ func TestEveryKindReadsBack(t *testing.T) {
 		{Number: 4, Kind: &schemas.Entry_Masked{Masked: &schemas.Masked{Command: 3, Counts: []*schemas.MaskCount{{Mask: "pii", Column: "email", Count: 2}}}}},
 		{Number: 4, Kind: &schemas.Entry_Command{Command: &schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_FILE, Parent: 3, Operation: &schemas.FileOperation{Operation: "open", Path: "/x", Reads: true}}}},
 		{Number: 4, Kind: &schemas.Entry_Command{Command: &schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_FORWARD, Forward: &schemas.Forward{Direction: "local", Host: "db", Port: 5432}}}},
+		{Number: 4, Kind: &schemas.Entry_Concealed{Concealed: &schemas.Concealed{Command: 3, Masks: []string{"pii"}, Key: "k", Data: []byte("x")}}},
 		{Number: 5, Kind: &schemas.Entry_Sealed{Sealed: &schemas.Sealed{}}},
 		{Number: 6},
 		{Number: 7, Kind: &schemas.Entry_Rows{Rows: &schemas.Rows{Command: 1, Columns: 1, Count: 9, Cells: []byte("xxxx")}}},

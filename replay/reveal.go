@@ -38,6 +38,16 @@ type Revealed struct {
 	Text    string   `json:"text"` // rendered
 }
 
+// Concealed says that there is something that the client saw and the recording has in masked form only, and not what.
+type Concealed struct {
+	Command uint64   `json:"command"` // 0: outside of one
+	Masks   []string `json:"masks"`   // who is excepted from all of these may have it revealed
+}
+
+func concealed(c *schemas.Concealed) *Concealed {
+	return &Concealed{Command: c.GetCommand(), Masks: append([]string{}, c.GetMasks()...)}
+}
+
 // mostRevealed bounds the values of an answer.
 const mostRevealed = 5000
 

@@ -80,6 +80,9 @@ func TestSSHMasksSealed(t *testing.T) {
 			t.Errorf("%s: the recording is\n%s", user, g.entries(id))
 		}
 	}
+	if all := g.entries(ids["carol"]); !strings.Contains(all, `"kind":"concealed","command":2,"masks":["addresses"]`) || strings.Contains(all, `"kind":"unknown"`) {
+		t.Errorf("what is concealed is not told:\n%s", all)
+	}
 	reveal := func(token, user, want, not string) {
 		t.Helper()
 		out, err := g.over(token, "reveal", ids[user], "--reason", "which customer was called")
