@@ -71,6 +71,7 @@ async function bulk(page, key) {
   const sent = []
   await page.route('**/api/v1/approvals/reviews', async (route) => {
     sent.push(route.request().postDataJSON())
+    sent.at(-1).ids.sort() // the list is in the order in which they came
     await route.continue()
   })
   const outcomes = page.getByTestId('outcomes')

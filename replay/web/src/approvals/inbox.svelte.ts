@@ -60,17 +60,22 @@ export class Inbox {
 class Waiting {
   requests = $state(0)
   afterwards = $state(0)
-  private cut = $state({ pending: false, unreviewed: false })
-  more = $derived(this.cut.pending || this.cut.unreviewed)
-  count = $derived(this.requests + this.afterwards)
+  more = $state(false)
+
+  get count() {
+    return this.requests + this.afterwards
+  }
 
   // take counts what a list of a status says; lists of other statuses say nothing of it.
   take(status: string, page: ApprovalPage) {
     const mine = (page.approvals ?? []).filter((a) => a.may_review).length
-    if (status === 'pending') this.requests = mine
-    else if (status === 'unreviewed') this.afterwards = mine
-    else return
-    this.cut[status] = page.more
+    if (status === 'pending') {
+      this.requests = mine
+      this.more = page.more
+    } else if (status === 'unreviewed') {
+      this.afterwards = mine
+      this.more ||= page.more
+    }
   }
 
   async read() {
