@@ -200,7 +200,7 @@ func TestTerminalIsSealed(t *testing.T) {
 	for name, mode := range map[string]string{"shell": "", "restricted": resources.ModeRestricted} {
 		t.Run(name, func(t *testing.T) {
 			key := sealer(t)
-			g := startSealing(t, key, options{target: func(r *resources.Target) { r.SSH.Mode = mode }})
+			g := startSealing(t, key, options{config: whole, target: func(r *resources.Target) { r.SSH.Mode = mode }})
 			g.Enforcer.Set("r", masking(true))
 			x := g.shell(t)
 			prompt := ":~$ "
