@@ -24,7 +24,6 @@ type stage struct {
 	drawing bool         // on the alternate screen
 	dirty   bool         // what it shows is not what there is
 	later   bytes.Buffer // text that comes while a terminal is drawn
-	err     error
 }
 
 func newStage(w io.Writer, o PlayOptions) *stage {
