@@ -30,7 +30,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	session *session.Session // once open
-	ending  bool
+	ending  *session.End     // set: every session ends at once
 }
 
 // turnAway answers before anything was read.
@@ -40,12 +40,12 @@ func (c *conn) turnAway(why string) {
 }
 
 // shutdown ends the connection: a session is told why, a client that has none is cut off.
-func (c *conn) shutdown() {
+func (c *conn) shutdown(end session.End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ending = true
+	c.ending = &end
 	if c.session != nil {
-		c.session.Stop(session.End{Reason: session.ReasonShutdown, Message: "the gateway is shutting down"})
+		c.session.Stop(end)
 		return
 	}
 	_ = c.net.SetDeadline(time.Now())
@@ -55,8 +55,8 @@ func (c *conn) attach(s *session.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = s
-	if c.ending {
-		s.Stop(session.End{Reason: session.ReasonShutdown, Message: "the gateway is shutting down"})
+	if c.ending != nil {
+		s.Stop(*c.ending)
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	defer silence()
 	err = admission.Accept(ctx, l, s.log, func(nc net.Conn) { s.handle(ctx, nc) })
-	s.shutdown()
+	s.shutdown(session.Stopped(context.Cause(ctx)))
 	s.wg.Wait()
 	s.catalogues.close()
 	if ctx.Err() != nil {
@@ -196,11 +196,11 @@ func (s *Server) track(c *conn, add bool) {
 }
 
 // shutdown asks every connection to end.
-func (s *Server) shutdown() {
+func (s *Server) shutdown(end session.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.shutdown()
+		c.shutdown(end)
 	}
 }
 

@@ -178,8 +178,20 @@ func (s *Session) fail(err error) error {
 		return nil
 	}
 	s.g.log.Error("session cannot be recorded", "session", s.ID, "err", err)
-	s.Stop(End{Reason: ReasonError, Message: "the session cannot be recorded, so it was ended"})
+	s.Stop(unrecorded)
 	return logFailed(err)
+}
+
+// unrecorded is the end of a session that the log no longer takes.
+var unrecorded = End{Reason: ReasonError, Message: "the session cannot be recorded, so it was ended"}
+
+// Stopped is the end of the sessions of a gateway that stops for cause, the [context.Cause] of what it served under. One
+// that lost its lease or its log says so: whichever notices first, the session or its gateway, its client is told the same.
+func Stopped(cause error) End {
+	if errors.Is(cause, journal.ErrLease) || errors.Is(cause, journal.ErrBroken) {
+		return unrecorded
+	}
+	return End{Reason: ReasonShutdown, Message: "the gateway is shutting down"}
 }
 
 // Wait returns when commands may go on: at once, unless somebody paused the session. It returns

@@ -25,7 +25,7 @@ type conn struct {
 	mu       sync.Mutex
 	sessions map[*session.Session]struct{} // open ones: one, or one for each jump
 	jumping  *leg                          // of a connection that only jumps
-	ending   bool
+	ending   *session.End                  // set: every session ends at once
 }
 
 // leg is an authenticated SSH connection of a client: over TCP, or inside of a jump's channel.
@@ -65,12 +65,12 @@ func (l *leg) hangUp(within time.Duration) {
 }
 
 // shutdown ends the connection: sessions are told why, a client that has none is cut off.
-func (c *conn) shutdown() {
+func (c *conn) shutdown(end session.End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ending = true
+	c.ending = &end
 	for s := range c.sessions {
-		s.Stop(shuttingDown())
+		s.Stop(end)
 	}
 	if len(c.sessions) == 0 {
 		_ = c.net.SetDeadline(time.Now())
@@ -80,10 +80,6 @@ func (c *conn) shutdown() {
 	}
 }
 
-func shuttingDown() session.End {
-	return session.End{Reason: session.ReasonShutdown, Message: "the gateway is shutting down"}
-}
-
 func (c *conn) attach(s *session.Session) (detach func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +87,8 @@ func (c *conn) attach(s *session.Session) (detach func()) {
 		c.sessions = make(map[*session.Session]struct{})
 	}
 	c.sessions[s] = struct{}{}
-	if c.ending {
-		s.Stop(shuttingDown())
+	if c.ending != nil {
+		s.Stop(*c.ending)
 	}
 	return func() {
 		c.mu.Lock()

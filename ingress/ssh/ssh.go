@@ -139,7 +139,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	err := admission.Accept(ctx, l, s.log, func(nc net.Conn) { s.handle(ctx, nc) })
-	s.shutdown()
+	s.shutdown(session.Stopped(context.Cause(ctx)))
 	s.wg.Wait()
 	if ctx.Err() != nil {
 		return nil
@@ -184,11 +184,11 @@ func (s *Server) track(c *conn, add bool) {
 }
 
 // shutdown asks every connection to end.
-func (s *Server) shutdown() {
+func (s *Server) shutdown(end session.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.shutdown()
+		c.shutdown(end)
 	}
 }
 

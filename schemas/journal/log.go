@@ -132,7 +132,7 @@ func (l *Log) createStreams(ctx context.Context) error {
 	return nil
 }
 
-// Broken delivers, at most once, why an embedded log no longer takes writes: its server gives a
+// Broken delivers, at most once, why an embedded log no longer takes writes (ErrBroken): its server gives a
 // stream up after a write that failed, as on a full disk, until the process starts anew. An
 // external log is its operator's to mend, and delivers nothing.
 func (l *Log) Broken() <-chan error { return l.broken }
@@ -142,7 +142,7 @@ func (l *Log) broke(why error) {
 		return
 	}
 	select {
-	case l.broken <- why:
+	case l.broken <- fmt.Errorf("%w: %w", ErrBroken, why):
 	default: // it is known
 	}
 }

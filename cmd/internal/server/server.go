@@ -95,7 +95,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		case <-belowCtx.Done(): // a service failed: nothing may go on without it
 			return context.Cause(belowCtx)
 		case why := <-m.log.Broken(): // a supervisor starts it anew; until the disk has room, that fails
-			return fmt.Errorf("the log no longer takes writes: %w", why)
+			return why
 		case <-frontCtx.Done():
 			return nil
 		}
