@@ -1895,10 +1895,10 @@ type Result struct {
 	Command       uint64                 `protobuf:"varint,1,opt,name=command,proto3" json:"command,omitempty"`
 	Tag           string                 `protobuf:"bytes,2,opt,name=tag,proto3" json:"tag,omitempty"`                         // command tag, as the target said it: "SELECT 3"
 	Rows          uint64                 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`                      // rows sent to the client
-	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`                    // payload bytes sent to the client
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`                    // payload bytes sent to the client, but for what results of commands within this one tell
 	Duration      int64                  `protobuf:"varint,5,opt,name=duration,proto3" json:"duration,omitempty"`              // nanoseconds from forwarding to completion
 	Error         *Failure               `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`                     // unset: it succeeded
-	BytesIn       uint64                 `protobuf:"varint,7,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"` // COPY bytes taken from the client
+	BytesIn       uint64                 `protobuf:"varint,7,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"` // payload taken from the client (COPY, input of a program, files), as bytes
 	Suspended     bool                   `protobuf:"varint,8,opt,name=suspended,proto3" json:"suspended,omitempty"`            // row limit of an Execute reached; more may follow
 	Refused       bool                   `protobuf:"varint,9,opt,name=refused,proto3" json:"refused,omitempty"`                // error was made by the gateway; the target never saw the command
 	unknownFields protoimpl.UnknownFields

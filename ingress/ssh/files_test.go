@@ -173,3 +173,35 @@ func TestSftpRefusal(t *testing.T) {
 		t.Errorf("%d denials on the log", denied)
 	}
 }
+
+// What a file moves is counted once: with the file, and not with the command that moves it, too.
+func TestBytesOfFilesAreCountedOnce(t *testing.T) {
+	const size = 1 << 20
+	for _, flag := range []string{"-s", "-O"} {
+		g := startScp(t, options{})
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/a", noise(t, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, names := range [][]string{{dir + "/a", "gw:" + dir + "/b"}, {"gw:" + dir + "/b", dir + "/c"}} {
+			if got := finish(t, g.command(t, "scp", flag, names[0], names[1])); got.status != 0 {
+				t.Fatalf("%+v", got)
+			}
+		}
+		g.stop()
+		var in, out uint64
+		for _, id := range g.Sessions(t) {
+			for _, e := range g.Closed(t, id) {
+				in, out = in+e.GetResult().GetBytesIn(), out+e.GetResult().GetBytes()
+				if c := e.GetClosed(); c.GetBytesIn() > size*5/4 || c.GetBytesOut() > size*5/4 {
+					t.Errorf("scp %s: %v", flag, c)
+				}
+			}
+		}
+		for _, n := range []uint64{in, out} {
+			if n < size || n > size*5/4 {
+				t.Errorf("scp %s: results tell of %d bytes in and %d out, of %d each", flag, in, out, size)
+			}
+		}
+	}
+}

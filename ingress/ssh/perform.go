@@ -27,6 +27,7 @@ type command struct {
 	moves   *schemas.Transfer // not nil: it is the far end of the old scp
 
 	bytesIn, bytesOut atomic.Uint64
+	within            share // of those, what results of commands within it tell
 	mu                sync.Mutex
 	failed            error // of a pump that could not record
 	exit              outcome
@@ -321,9 +322,25 @@ func (c *command) quiet(drained <-chan struct{}) {
 	}
 }
 
+// share is what of a command's bytes belongs to the files that it moves or the lines that it runs, so that results add up
+// to what went by.
+type share struct{ in, out atomic.Uint64 }
+
+// take notes a result of a command within another.
+func (s *share) take(r *schemas.Result) {
+	s.in.Add(r.BytesIn)
+	s.out.Add(r.Bytes)
+}
+
+// rest is what is left of what went by. A file may have been told of data that did not go by any more.
+func (s *share) rest(out, in uint64) (restOut, restIn uint64) {
+	return out - min(out, s.out.Load()), in - min(in, s.in.Load())
+}
+
 // result is how the command ended, as recordings say it.
 func (c *command) result(duration int64) *schemas.Result {
-	r := &schemas.Result{Command: c.number, Bytes: c.bytesOut.Load(), BytesIn: c.bytesIn.Load(), Duration: duration}
+	r := &schemas.Result{Command: c.number, Duration: duration}
+	r.Bytes, r.BytesIn = c.within.rest(c.bytesOut.Load(), c.bytesIn.Load())
 	switch {
 	case c.exit.signal != "":
 		r.Tag = "signal " + c.exit.signal

@@ -153,7 +153,9 @@ func (l *lineRunner) run(ctx context.Context, c *command, out io.Writer) (int, e
 	if !c.exit.known {
 		status = exitFailed
 	}
-	return status, l.ch.r.s.Result(c.result(l.ch.r.s.Elapsed(c.began)))
+	r := c.result(l.ch.r.s.Elapsed(c.began))
+	l.shell.within.take(r)
+	return status, l.ch.r.s.Result(r)
 }
 
 // await returns once a line has ended and all that it said was taken, or some time after it was interrupted: a
@@ -264,11 +266,11 @@ func (o *lineOutput) Write(b []byte) (int, error) {
 	if o.over {
 		return 0, io.ErrClosedPipe
 	}
-	o.c.bytesOut.Add(uint64(len(b)))
 	shown := b
 	if o.mask != nil {
 		shown = o.count(o.mask.Write(b))
 	}
+	o.c.bytesOut.Add(uint64(len(shown)))
 	if _, err := o.out.Write(shown); err != nil {
 		return 0, err
 	}
@@ -292,6 +294,7 @@ func (o *lineOutput) end() error {
 		return nil
 	}
 	rest := o.count(o.mask.Close())
+	o.c.bytesOut.Add(uint64(len(rest)))
 	if _, err := o.out.Write(rest); err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func (x *scp) close(why *schemas.Failure) error {
 	f := x.file
 	x.file = nil
 	f.ended = !x.c.moves.Upload && why == nil
-	return f.report(x.ch.r.s, x.keep, why)
+	return f.report(x.ch.r.s, x.c, x.keep, why)
 }
 
 // abandon records a file that the conversation ended in.

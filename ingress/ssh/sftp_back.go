@@ -150,7 +150,7 @@ func (x *sftp) closed(handle string) error {
 	if f == nil {
 		return nil
 	}
-	return f.report(x.ch.r.s, x.keep, nil)
+	return f.report(x.ch.r.s, x.c, x.keep, nil)
 }
 
 // abandon records what is left when the target has ended.
@@ -168,6 +168,6 @@ func (x *sftp) abandon() {
 		}
 	}
 	for _, f := range files {
-		_ = f.report(x.ch.r.s, x.keep, unknown)
+		_ = f.report(x.ch.r.s, x.c, x.keep, unknown)
 	}
 }

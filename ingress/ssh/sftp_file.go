@@ -53,8 +53,8 @@ func (f *openFile) went(d *digest, offset uint64, data []byte) {
 	d.add(offset, data)
 }
 
-// report records a file that is no longer open. why is for one that was not closed, or not written as a whole.
-func (f *openFile) report(s *session.Session, kept bool, why *schemas.Failure) error {
+// report records a file that is no longer open, and that a command moved. why is for one that was not closed, or not written as a whole.
+func (f *openFile) report(s *session.Session, of *command, kept bool, why *schemas.Failure) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.dir {
@@ -69,8 +69,10 @@ func (f *openFile) report(s *session.Session, kept bool, why *schemas.Failure) e
 			return err
 		}
 	}
-	return s.Result(&schemas.Result{Command: f.number, Tag: statusName(fxOK), Bytes: f.out.bytes, BytesIn: f.in.bytes,
-		Duration: time.Now().UnixNano() - f.began, Error: why})
+	r := &schemas.Result{Command: f.number, Tag: statusName(fxOK), Bytes: f.out.bytes, BytesIn: f.in.bytes,
+		Duration: time.Now().UnixNano() - f.began, Error: why}
+	of.within.take(r)
+	return s.Result(r)
 }
 
 // sum is the digest; nil when it is not of the whole.
