@@ -17,7 +17,8 @@ type ConsumeConfig struct {
 	// Linger is how long a new message may wait for others, so that they are handled together. A
 	// projection that need not follow at once costs the writers next to nothing with one.
 	Linger time.Duration
-	// Background gives way to this process's writers after each portion, as [Log.GiveWay] does.
+	// Background gives way to this process's writers after each portion, as [Log.GiveWay] does; FACTS only to
+	// their commits.
 	Background bool
 	// Recent takes facts that this process has just appended to an embedded log from memory, with the time of their acknowledgement instead of the stream's. It needs a Linger and
 	// no filter, serves one reader at a time, and changes nothing for others.
@@ -51,7 +52,7 @@ func (l *Log) Consume(ctx context.Context, c ConsumeConfig, handle func(ms []Mes
 			return err
 		}
 		if c.Background {
-			l.GiveWay(ctx.Done(), t.reading+l.elapsed()-began)
+			l.giveWay(ctx.Done(), t.reading+l.elapsed()-began, l.loadOf(c.Stream))
 		}
 	}
 }

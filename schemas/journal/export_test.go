@@ -56,3 +56,18 @@ func AppendOnce(ctx context.Context, dial func() (net.Conn, error)) (uint64, err
 	defer p.close()
 	return p.append(ctx, &addition{subject: "x", data: []byte("data")}, 100*time.Millisecond)
 }
+
+// LoadOf is what readers of a stream give way to, as writers were busy so far.
+func (l *Log) LoadOf(s schemas.Stream) uint64 { return l.loadOf(s).Load() }
+
+// Rests is how many of the looks at the number of appends, each a glance after the one before and the first at the
+// beginning, a reader rests for that has worked for a time; all of them when it is not over then.
+func Rests(worked time.Duration, appends ...uint64) int {
+	r := newRest(worked, 0, appends[0])
+	for i, n := range appends[1:] {
+		if r.over(time.Duration(i+1)*glance, n) {
+			return i + 1
+		}
+	}
+	return len(appends)
+}

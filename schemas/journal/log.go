@@ -32,8 +32,8 @@ type Log struct {
 	small, large chunkPool // of facts and frames
 	waiters      waiterPool
 
-	recent recent        // facts that were appended last
-	load   atomic.Uint64 // what this process's writers appended, see Log.loaded: how busy they are
+	recent        recent        // facts that were appended last
+	commits, load atomic.Uint64 // what this process's writers appended, see Log.committed: how busy they are
 
 	start  time.Time       // zero of the monotonic clock
 	life   context.Context // ends with Close, by end

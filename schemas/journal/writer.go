@@ -64,7 +64,7 @@ func (w *Writer) Fact(e *schemas.Entry) (number uint64, err error) {
 // frames that belong to them must have been flushed before. When ctx ends first, Commit returns
 // its error, and the facts are stored or not, as those of a Fact.
 func (w *Writer) Commit(ctx context.Context, es ...*schemas.Entry) error {
-	w.log.loaded(0)
+	w.log.committed()
 	w.mu.Lock()
 	for _, e := range es {
 		if err := w.add(&w.facts, e); err != nil {
@@ -83,7 +83,7 @@ func (w *Writer) Commit(ctx context.Context, es ...*schemas.Entry) error {
 // unacknowledged. A frame's payload is at most 256 KiB; larger is the caller's to split.
 func (w *Writer) Frame(ctx context.Context, e *schemas.Entry) (number uint64, err error) {
 	size := e.SizeVT()
-	w.log.loaded(size)
+	w.log.framed(size)
 	w.mu.Lock()
 	for w.crowded(size) {
 		if err := w.usable(); err != nil {
