@@ -65,14 +65,14 @@ func (s *store) advance(stream schemas.Stream, position uint64) error {
 	if stream == schemas.Facts {
 		mark = 0 // there is no message there
 	}
-	return s.commit(nil, at, mark)
+	return s.commit(nil, at, mark, 1)
 }
 
 func (b *batch) commit() error {
 	if b.at == b.store.position {
 		return nil
 	}
-	err := b.store.commit(b.records, b.at, b.mark)
+	err := b.store.commit(b.records, b.at, b.mark, b.bytes)
 	b.records, b.bytes = map[string]*record{}, 0
 	return err
 }

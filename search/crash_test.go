@@ -58,6 +58,7 @@ func TestKilledWhileIndexing(t *testing.T) {
 		for i := range 150 {
 			c := w.command(&schemas.Command{Text: fmt.Sprintf("SELECT crash, %d", i), Sql: &schemas.SqlFacts{Kinds: []string{"SELECT"}}}, allow())
 			w.rows(c, 1, fmt.Appendf(nil, "crash row %d", i))
+			w.bytes(c, "file", "crash content, of which there is no document")
 			w.result(&schemas.Result{Command: c, Tag: "SELECT 1"})
 		}
 		w.end()

@@ -33,7 +33,8 @@
 // A document's id is its session, number and piece, and its content depends on nothing but the
 // log: not on how messages were batched, not on which stream came first. So the position of both
 // streams, committed in the same batch as the documents, is all that a restart needs, and an index
-// built beside is equal document by document (see [Service.Rebuild]). Two rules make that hold.
+// built beside is equal document by document (see [Service.Rebuild]). Messages without a document, as of a file's
+// content, are not worth waiting for the disk: at most 32 MiB of them are read again after a crash. Two rules make that hold.
 // Frames wait for the facts that were acknowledged before them, and what a document of frames
 // takes from facts (its session, its command, the verdicts on it) never changes once there are
 // frames. What is remembered between messages (the columns of a running command, a row that goes

@@ -14,3 +14,10 @@ func SnippetOf(body, phrase string) string {
 
 // Split is split.
 func Split(text string) []string { return split(text) }
+
+// Unkept is how many bytes of messages up to the position of s would be read again after a crash.
+func Unkept(s *Service) int {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.store.unkept
+}

@@ -27,6 +27,8 @@ type store struct {
 	position Position
 	mark     int64  // time of the message of FACTS at the position, to know the log again
 	skipped  uint64 // messages that could not be decoded, since the store was opened
+	unkept   int    // bytes of messages up to the position since it was written to disk
+	failed   bool   // the last write; nothing more is written
 
 	records *cache[string, *record]
 	frames  *cache[schemas.SessionID, *frames]
@@ -133,8 +135,22 @@ func stored(d index.Document) []byte {
 	return b
 }
 
-// commit writes records and the position in one atomic batch, and returns once it is on disk.
-func (s *store) commit(records map[string]*record, p Position, mark int64) error {
+// maxUnkept is how many bytes of messages that made no documents may have to be read again after a crash.
+const maxUnkept = 32 << 20
+
+// commit writes records and the position that they lead to in one atomic batch, and returns once it is on
+// disk. Each write waits for the disk, so a position without documents, as bulk leads to that holds nothing to
+// search for, is only noted at first. read is how many bytes of messages lead to it.
+func (s *store) commit(records map[string]*record, p Position, mark int64, read int) error {
+	s.unkept += read
+	if len(records) > 0 || s.unkept >= maxUnkept {
+		return s.write(records, p, mark)
+	}
+	s.position, s.mark = p, mark
+	return nil
+}
+
+func (s *store) write(records map[string]*record, p Position, mark int64) error {
 	b := s.bleve.NewBatch()
 	for _, r := range records {
 		d, err := r.document()
@@ -146,11 +162,12 @@ func (s *store) commit(records map[string]*record, p Position, mark int64) error
 		}
 	}
 	b.SetInternal(keyPosition, positionBytes(p, mark))
+	s.failed = true // unless it returns
 	if err := s.bleve.Batch(b); err != nil {
 		s.forget()
 		return fmt.Errorf("write index: %w", err)
 	}
-	s.position, s.mark = p, mark
+	s.position, s.mark, s.unkept, s.failed = p, mark, 0, false
 	return nil
 }
 
@@ -161,4 +178,11 @@ func (s *store) forget() {
 	s.terminals.clear()
 }
 
-func (s *store) close() error { return s.bleve.Close() }
+// close keeps the position, if it can, and closes the index.
+func (s *store) close() error {
+	var err error
+	if !s.failed && s.unkept > 0 {
+		err = guard(func() error { return s.write(nil, s.position, s.mark) })
+	}
+	return errors.Join(err, s.bleve.Close())
+}

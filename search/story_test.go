@@ -91,6 +91,16 @@ func within(t testing.TB, s *search.Service, most time.Duration) {
 	}
 }
 
+// facts waits until everything up to a sequence of FACTS is searchable.
+func facts(t testing.TB, s *search.Service, until uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := s.WaitFor(ctx, search.Position{Facts: until}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // scribe writes one session the way a gateway does.
 type scribe struct {
 	t  testing.TB
