@@ -60,10 +60,19 @@ func (c *conn) attach(s *session.Session) {
 	}
 }
 
+// until bounds how long the client may take; zero: nothing does. A connection that was ended stays so.
+func (c *conn) until(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil {
+		_ = c.net.SetDeadline(deadline)
+	}
+}
+
 // serve runs the connection to its end.
 func (c *conn) serve(ctx context.Context) {
 	deadline := time.Now().Add(c.srv.c.Limits.Authentication)
-	_ = c.net.SetDeadline(deadline)
+	c.until(deadline)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	c.c = c.net
@@ -81,7 +90,7 @@ func (c *conn) serve(ctx context.Context) {
 		return
 	}
 	c.release()
-	_ = c.net.SetDeadline(time.Now().Add(2 * c.srv.c.Limits.Dial))
+	c.until(time.Now().Add(2 * c.srv.c.Limits.Dial))
 	if err := c.run(context.WithoutCancel(ctx), start, id); err != nil {
 		c.refuse(err)
 	}

@@ -91,9 +91,10 @@ type Server struct {
 	catalogues *catalogues
 	estimates  chan struct{} // one for each question to a planner
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	wg    sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	ending *session.End // set: every connection ends at once
+	wg     sync.WaitGroup
 }
 
 // New returns a Server.
@@ -188,10 +189,13 @@ func (s *Server) handle(ctx context.Context, nc net.Conn) {
 func (s *Server) track(c *conn, add bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if add {
-		s.conns[c] = struct{}{}
-	} else {
+	if !add {
 		delete(s.conns, c)
+		return
+	}
+	s.conns[c] = struct{}{}
+	if s.ending != nil {
+		c.shutdown(*s.ending)
 	}
 }
 
@@ -199,6 +203,7 @@ func (s *Server) track(c *conn, add bool) {
 func (s *Server) shutdown(end session.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ending = &end
 	for c := range s.conns {
 		c.shutdown(end)
 	}

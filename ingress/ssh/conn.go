@@ -97,10 +97,19 @@ func (c *conn) attach(s *session.Session) (detach func()) {
 	}
 }
 
+// until bounds how long the client may take; zero: nothing does. A connection that was ended stays so.
+func (c *conn) until(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil {
+		_ = c.net.SetDeadline(deadline)
+	}
+}
+
 // serve runs the connection to its end.
 func (c *conn) serve(ctx context.Context) {
 	deadline := time.Now().Add(c.srv.c.Limits.Authentication)
-	_ = c.net.SetDeadline(deadline)
+	c.until(deadline)
 	authCtx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	h := &handshake{srv: c.srv, ctx: authCtx, address: c.net.RemoteAddr().String()}
@@ -116,7 +125,7 @@ func (c *conn) serve(ctx context.Context) {
 		return
 	}
 	c.release()
-	_ = c.net.SetDeadline(time.Time{})
+	c.until(time.Time{})
 	l := &leg{ServerConn: sc, chans: chans, reqs: reqs, net: c.net, remote: c.net.RemoteAddr().String(), gone: told.gone}
 	id, r := proven(sc)
 	if r.target == "" {

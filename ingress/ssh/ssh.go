@@ -89,9 +89,10 @@ type Server struct {
 	admit *admission.Admission
 	open  atomic.Int64 // sessions
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	wg    sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	ending *session.End // set: every connection ends at once
+	wg     sync.WaitGroup
 }
 
 // New returns a Server.
@@ -176,10 +177,13 @@ func (s *Server) recovered(where string) {
 func (s *Server) track(c *conn, add bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if add {
-		s.conns[c] = struct{}{}
-	} else {
+	if !add {
 		delete(s.conns, c)
+		return
+	}
+	s.conns[c] = struct{}{}
+	if s.ending != nil {
+		c.shutdown(*s.ending)
 	}
 }
 
@@ -187,6 +191,7 @@ func (s *Server) track(c *conn, add bool) {
 func (s *Server) shutdown(end session.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ending = &end
 	for c := range s.conns {
 		c.shutdown(end)
 	}
