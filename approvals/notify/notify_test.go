@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"sallyport/approvals/notify"
 	"sallyport/schemas"
 	"sallyport/schemas/approval"
+	"sallyport/schemas/freeport"
 	"sallyport/schemas/journal"
 	"sallyport/schemas/journal/journaltest"
 )
@@ -419,13 +421,11 @@ func TestMail(t *testing.T) {
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
-	s := httptest.NewServer(nil)
-	defer s.Close()
-	u, err := url.Parse(s.URL)
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.Port()
+	return strconv.Itoa(port)
 }

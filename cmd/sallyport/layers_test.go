@@ -15,7 +15,7 @@ func layer(pkg string) (n int, siblings bool) {
 	switch top {
 	case "schemas":
 		switch {
-		case rest == "", rest == "values", rest == "resources", rest == "problem", rest == "approval", strings.HasPrefix(rest, "events"):
+		case rest == "", rest == "values", rest == "resources", rest == "problem", rest == "approval", rest == "freeport", strings.HasPrefix(rest, "events"):
 			return 1, false
 		case rest == "journal", strings.HasPrefix(rest, "journal/"):
 			return 2, false

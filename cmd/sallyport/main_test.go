@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +22,7 @@ import (
 	"sallyport/cmd/internal/cli"
 	"sallyport/cmd/internal/client"
 	"sallyport/ingress/postgres/postgrestest"
+	"sallyport/schemas/freeport"
 )
 
 // runAsMain makes the test binary be sallyport, so that tests run the real process.
@@ -35,7 +36,12 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds how long a condition may take to come true.
-const patience = 30 * time.Second
+const patience = time.Minute
+
+// limits are those of a gateway on a machine that is busy, which is not what is tested, and more.
+func limits(more string) string {
+	return "limits: {authentication: 1m, dial: 1m, verdict: 1m, acknowledge: 1m, catalogue_wait: 1m, " + more + "}\n"
+}
 
 // gateway is a running sallyport with one target, "orders".
 type gateway struct {
@@ -124,6 +130,9 @@ func direct(t testing.TB, s *postgrestest.Server, database, statements string) s
 // newGateway writes a configuration and starts `sallyport up` (or what args say) with it.
 func newGateway(t testing.TB, target *postgrestest.Server, settings string, args ...string) *gateway {
 	t.Helper()
+	if !strings.Contains(settings, "limits:") {
+		settings += limits("")
+	}
 	g := &gateway{t: t, dir: t.TempDir(), port: freePort(t)}
 	g.web = "127.0.0.1:" + freePort(t)
 	g.config = filepath.Join(g.dir, "sallyport.yaml")
@@ -150,16 +159,11 @@ func write(t testing.TB, file, text string) {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // command is sallyport with arguments.

@@ -17,6 +17,7 @@ import (
 
 	"sallyport/ingress/postgres/postgrestest"
 	"sallyport/ingress/ssh/sshtest"
+	"sallyport/schemas/freeport"
 )
 
 // path is one way to a server.
@@ -107,23 +108,14 @@ func (b *bench) client(ctx context.Context, p path, name string, args ...string)
 	return c
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
-}
-
 func (b *bench) startBouncer(ctx context.Context, p path) (path, error) {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return path{}, err
 	}
 	ini := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%s\nauth_type=scram-sha-256\n"+
 		"auth_file=%s/users\npool_mode=session\nmax_client_conn=200\ndefault_pool_size=100\nunix_socket_dir=\nignore_startup_parameters=extra_float_digits\n",
-		p.port, port, b.dir)
+		p.port, strconv.Itoa(port), b.dir)
 	users := fmt.Sprintf("%q %q\n", p.user, p.password)
 	if err := errors.Join(os.WriteFile(filepath.Join(b.dir, "bouncer.ini"), []byte(ini), 0o644),
 		os.WriteFile(filepath.Join(b.dir, "users"), []byte(users), 0o644), os.Chmod(b.dir, 0o755)); err != nil {
@@ -133,8 +125,8 @@ func (b *bench) startBouncer(ctx context.Context, p path) (path, error) {
 	if os.Getuid() == 0 {
 		args = append([]string{"-u", "nobody"}, args...) // it refuses to be root
 	}
-	out := path{name: pgbouncer, port: port, user: p.user, password: p.password, database: p.database}
-	return out, b.launch(ctx, "/usr/sbin/pgbouncer", args, port)
+	out := path{name: pgbouncer, port: strconv.Itoa(port), user: p.user, password: p.password, database: p.database}
+	return out, b.launch(ctx, "/usr/sbin/pgbouncer", args, out.port)
 }
 
 // launch starts a server and waits until it accepts.
@@ -195,11 +187,11 @@ spec:
 func (b *bench) startSallyport(ctx context.Context) error {
 	listen, text := `web: "127.0.0.1:0"`, ""
 	for _, s := range b.suites {
-		port, err := freePort()
+		port, err := freeport.Find()
 		if err != nil {
 			return err
 		}
-		p := path{name: sallyport, port: port, user: "bench", database: "bench"}
+		p := path{name: sallyport, port: strconv.Itoa(port), user: "bench", database: "bench"}
 		declared := b.shellTarget()
 		protocol := "ssh"
 		if s.other == pgbouncer {
@@ -209,7 +201,7 @@ func (b *bench) startSallyport(ctx context.Context) error {
 				return err
 			}
 		}
-		listen += fmt.Sprintf(", %s: \"127.0.0.1:%s\"", protocol, port)
+		listen += fmt.Sprintf(", %s: \"127.0.0.1:%s\"", protocol, p.port)
 		text += declared
 		s.paths = append(s.paths, p)
 	}

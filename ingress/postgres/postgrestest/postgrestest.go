@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"sallyport/schemas/freeport"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,12 +203,10 @@ func (s *Server) init(ctx context.Context, c Config) error {
 }
 
 func (s *Server) configure(c Config) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("find a port: %w", err)
+	var err error
+	if s.Port, err = freeport.Find(); err != nil {
+		return err
 	}
-	s.Port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
 	lines := append([]string{
 		"listen_addresses = '127.0.0.1'", fmt.Sprintf("port = %d", s.Port), "unix_socket_directories = '" + s.Dir + "'",
 		"fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 100",

@@ -13,7 +13,9 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"sallyport/schemas/freeport"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -153,13 +155,12 @@ func run(name string, args ...string) error {
 }
 
 func (s *Server) start(ctx context.Context, sshd string, c Config) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := freeport.Find()
 	if err != nil {
 		return err
 	}
-	s.Address = l.Addr().String()
-	_, port, _ := net.SplitHostPort(s.Address)
-	_ = l.Close()
+	port := strconv.Itoa(free)
+	s.Address = net.JoinHostPort("127.0.0.1", port)
 	lines := append(append([]string{}, c.Lines...),
 		"Port "+port, "ListenAddress 127.0.0.1", "HostKey "+s.Path("host_ed25519"), "HostKey "+s.Path("host_ecdsa"), "HostKey "+s.Path("host_rsa"),
 		"HostCertificate "+s.Path("host_ed25519-cert.pub"), "PidFile none", "AuthorizedKeysFile "+s.Path("authorized_keys"),
