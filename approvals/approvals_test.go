@@ -95,7 +95,7 @@ func (o *office) request(l *journal.Log, a *schemas.ApprovalAsk) *schemas.Approv
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	reply, err := l.Ask(ctx, schemas.AskApproval, data)
 	if err != nil {
@@ -135,7 +135,7 @@ func (o *office) show(id string) (a approvals.Approval) {
 
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if f() {
 			return
 		}

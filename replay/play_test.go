@@ -40,7 +40,7 @@ func (w *world) play(who, path string) *websocket.Conn {
 // read returns the numbers of entries up to a message of the type wanted.
 func read(t *testing.T, conn *websocket.Conn, wanted string) (numbers []uint64, last replay.Message) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		var m replay.Message
 		if err := conn.ReadJSON(&m); err != nil {
@@ -135,7 +135,7 @@ func TestAViewerThatTakesNothingIsDropped(t *testing.T) {
 			break
 		}
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		if _, _, err := conn.ReadMessage(); err != nil {
 			if strings.Contains(err.Error(), "timeout") {

@@ -54,7 +54,7 @@ func TestLogGoesAway(t *testing.T) {
 	t.Parallel()
 	target := newTarget(t)
 	proxy := journaltest.NewProxy(t, journaltest.Server(t))
-	g := newGateway(t, target, "nats: {url: \""+proxy.URL()+"\"}\nlimits: {acknowledge: 2s, lease: 2s}\n")
+	g := newGateway(t, target, "nats: {url: \""+proxy.URL()+"\"}\nlimits: {acknowledge: 5s, lease: 5s}\n")
 	s, idle := g.shell("alice", g.token("alice")), g.shell("alice", g.token("alice"))
 	s.run("INSERT INTO customers VALUES (3, 'Recorded') RETURNING name;", "Recorded")
 	idle.run("SELECT 'id'||'le';", "idle")
@@ -76,7 +76,7 @@ func TestLogGoesAway(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	target := newTarget(t)
-	g := newGateway(t, target, "limits: {acknowledge: 2s}\n")
+	g := newGateway(t, target, "limits: {acknowledge: 5s}\n")
 	g.signal(syscall.SIGTERM)
 	g.wrap = []string{"bash", "-c", `ulimit -f 4096; exec "$@"`, "bash"}
 	g.start("up")

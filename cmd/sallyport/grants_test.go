@@ -60,7 +60,7 @@ func TestAccessIsAwaited(t *testing.T) {
 // when it is revoked.
 func TestAccessForATime(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, newTarget(t), "limits: {grant_warning: 3h}\n")
+	g := newGateway(t, newTarget(t), limits("grant_warning: 3h"))
 	file := filepath.Join(g.dir, "request.yaml")
 	write(t, file, onRequest)
 	g.sallyport("apply", "-f", file)

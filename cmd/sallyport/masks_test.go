@@ -52,7 +52,7 @@ func newMaskedGateway(t *testing.T, masks string) *maskedGateway {
 	}
 	m := &maskedGateway{server: s, world: string(world)}
 	direct(t, s, "orders", m.world)
-	m.gateway = newGateway(t, s, "limits: {authentication: 1m, dial: 1m, verdict: 1m, acknowledge: 1m, catalogue_poll: 100ms}\n")
+	m.gateway = newGateway(t, s, limits("catalogue_poll: 100ms"))
 	file := filepath.Join(m.dir, "masked.yaml")
 	write(t, file, strings.ReplaceAll(maskedTargets+masks, "ADDRESS", s.Address()))
 	m.sallyport("apply", "-f", file)

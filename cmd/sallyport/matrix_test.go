@@ -112,7 +112,7 @@ func newMatrix(t *testing.T, target *postgrestest.Server) *matrix {
 	}
 	direct(t, target, "postgres", "create database seed template template0")
 	direct(t, target, "seed", string(schema))
-	g := newGateway(t, target, "limits: {authentication: 1m, dial: 1m, verdict: 1m, acknowledge: 1m}\n") // a busy machine is not what is tested
+	g := newGateway(t, target, "")
 	file := filepath.Join(g.dir, "matrix.yaml")
 	write(t, file, strings.NewReplacer("ADDRESS", target.Address(), "CAFILE", target.CA).Replace(matrixTargets))
 	g.sallyport("apply", "-f", file)

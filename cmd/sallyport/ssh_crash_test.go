@@ -71,7 +71,7 @@ func TestSSHKilledGateway(t *testing.T) {
 func TestSSHLogGoesAway(t *testing.T) {
 	t.Parallel()
 	proxy := journaltest.NewProxy(t, journaltest.Server(t))
-	g, sshd := newSSHGateway(t, "nats: {url: \""+proxy.URL()+"\"}\nlimits: {acknowledge: 2s, lease: 2s}\n")
+	g, sshd := newSSHGateway(t, "nats: {url: \""+proxy.URL()+"\"}\nlimits: {acknowledge: 5s, lease: 5s}\n")
 	g.declareSSH(sshd, "")
 	dir := t.TempDir()
 	s := g.ssh(g.port, "alice@example.com+web1", g.token("alice@example.com"))
@@ -93,7 +93,7 @@ func TestSSHLogGoesAway(t *testing.T) {
 // recording, byte for byte.
 func TestSSHFullDisk(t *testing.T) {
 	t.Parallel()
-	g, sshd := newSSHGateway(t, "limits: {acknowledge: 2s}\n")
+	g, sshd := newSSHGateway(t, "limits: {acknowledge: 5s}\n")
 	g.declareSSH(sshd, "")
 	token := g.token("alice@example.com")
 	run := g.openSSH(token)

@@ -56,7 +56,7 @@ func (g *gateway) catalogue(t *testing.T, database string, digest []byte) *schem
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	reply, err := g.Log.Ask(ctx, schemas.AskCatalogue("orders"), data)
 	if err != nil {

@@ -150,7 +150,8 @@ func start(t testing.TB, o options) *gateway {
 		o.target(&target)
 	}
 	g.Targets.Put("orders", target)
-	c := postgres.Config{Gateway: g.Gateway, Authenticator: g.people, Credentials: credential.New(credential.Config{}), Logger: g.Logger}
+	c := postgres.Config{Gateway: g.Gateway, Authenticator: g.people, Credentials: credential.New(credential.Config{}), Logger: g.Logger,
+		Limits: postgres.Limits{Authentication: time.Minute, Dial: time.Minute, CatalogueWait: time.Minute}}
 	if o.tls {
 		c.TLS, g.ca = serverTLS(t)
 	}
@@ -182,7 +183,7 @@ func (g *gateway) serve(t testing.TB, c postgres.Config) {
 			if err != nil {
 				t.Errorf("serve: %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the gateway does not stop")
 		}
 	})
@@ -224,7 +225,7 @@ func (g *gateway) pgx(t testing.TB, extra ...string) *pgx.Conn {
 
 func connectPgx(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := pgx.Connect(ctx, dsn)
 	if err != nil {

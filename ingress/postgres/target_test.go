@@ -46,7 +46,7 @@ func serveFake(c net.Conn, greeting, answer string) {
 			return
 		}
 	}
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	_, _ = io.Copy(io.Discard, c)
 }
 

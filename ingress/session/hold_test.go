@@ -290,7 +290,7 @@ func TestHoldsUnderFaults(t *testing.T) {
 			}
 			select {
 			case <-w.done:
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				rt.Fatalf("request %s is stuck", w.approval())
 			}
 		}
@@ -321,7 +321,7 @@ func says(w *waiter, s *approvals.Service, who, decision string) {
 // judgeHolds holds what ran against what is on the log, read by other means than the fold, and that every request
 // that is over by now has an end there.
 func judgeHolds(t *rapid.T, l *journal.Log, waiters []*waiter) {
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		facts := requests(t, l)
 		stuck := ""
 		for id, fs := range facts {
@@ -354,7 +354,7 @@ func judgeHolds(t *rapid.T, l *journal.Log, waiters []*waiter) {
 func requests(t *rapid.T, l *journal.Log) map[string][]approval.Fact {
 	facts := map[string][]approval.Fact{}
 	enough := errors.New("enough")
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := l.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{"sallyport.control.approval.*"}}, func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {

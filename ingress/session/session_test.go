@@ -172,11 +172,11 @@ func TestReuseIsTheEnforcersToGive(t *testing.T) {
 func TestExpiryIsTimely(t *testing.T) {
 	e := sessiontest.New(t, "test")
 	id := alice()
-	id.Expires = time.Now().Add(300 * time.Millisecond)
+	id.Expires = time.Now().Add(2 * time.Second)
 	s := open(t, e, id)
 	select {
 	case <-s.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the session goes on")
 	}
 	if s.End().Reason != session.ReasonExpired {

@@ -72,6 +72,7 @@ func NewOn(t testing.TB, l *journal.Log, protocol string, change ...func(*sessio
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
 	e.Enforcer = startEnforcer(t, l, protocol)
 	c := session.Config{Log: l, Lease: lease, Targets: e.Targets, Revision: e.Enforcer.Revision, Logger: e.Logger,
+		AnswerTimeout: time.Minute, CommitTimeout: time.Minute, // a busy machine is not what is tested
 		Progress: time.Hour} // recordings say what a test makes them say
 	for _, f := range change {
 		f(&c)

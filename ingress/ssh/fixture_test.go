@@ -164,7 +164,7 @@ func start(t testing.TB, o options) *gateway {
 	g.Targets.Put("web1", target)
 	c := ssh.Config{Gateway: g.Gateway, Authority: g.authority, Authenticator: g.people, SignIns: g.signIns,
 		Credentials: credential.New(credential.Config{}), Logger: g.Logger, Hosts: []string{"127.0.0.1", "::1"},
-		Limits: ssh.Limits{FinalNotice: 2 * time.Second}}
+		Limits: ssh.Limits{FinalNotice: 2 * time.Second, Authentication: time.Minute, Dial: time.Minute}}
 	if o.config != nil {
 		o.config(&c)
 	}
