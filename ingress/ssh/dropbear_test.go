@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -82,37 +81,6 @@ func TestDropbearTarget(t *testing.T) {
 	}
 	if files != 2 {
 		t.Errorf("%d files are recorded", files)
-	}
-}
-
-// Dropbear's client: no host certificates, other algorithms, another way to ask for a password.
-func TestDropbearClient(t *testing.T) {
-	g := start(t, options{})
-	_, port, _ := net.SplitHostPort(g.addr)
-	dbclient := func(stdin string, args ...string) outcome {
-		t.Helper()
-		args = append([]string{lookup(t, "dbclient"), "-q", "-y", "-y", "-p", port, "-l", alice + "+web1"}, args...)
-		if slices.Contains(args, "-t") { // it insists on a terminal
-			args = []string{"script", "-qefc", strings.Join(args, " "), "/dev/null"}
-		}
-		cmd := g.command(t, args[0], args[1:]...)
-		cmd.Env = append(cmd.Env, "DROPBEAR_PASSWORD="+token, "HOME="+g.dir)
-		cmd.Stdin = strings.NewReader(stdin)
-		return finish(t, cmd)
-	}
-	if got := dbclient("from dbclient", "127.0.0.1", "cat; echo err >&2; exit 5"); got.out != "from dbclient" || !strings.Contains(got.err, "err\n") || got.status != 5 {
-		t.Errorf("a command: %+v", got)
-	}
-	if got := dbclient("echo in a shell\nexit 6\n", "-t", "127.0.0.1"); !strings.Contains(got.out, "in a shell") || got.status != 6 {
-		t.Errorf("a shell: %+v", got)
-	}
-	at := echoServer(t)
-	if got := dbclient("through", "-B", at, "127.0.0.1"); got.out != "THROUGH" {
-		t.Errorf("a forward: %+v", got)
-	}
-	g.stop()
-	if n := len(g.Sessions(t)); n != 3 {
-		t.Errorf("%d sessions", n)
 	}
 }
 

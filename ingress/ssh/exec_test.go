@@ -4,56 +4,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os/exec"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"sallyport/ingress/ssh/sshtest"
 	"sallyport/schemas"
 	"sallyport/schemas/resources"
 )
-
-// direct runs OpenSSH's client past the gateway.
-func direct(t testing.TB, sshd *sshtest.Server, stdin string, args ...string) outcome {
-	t.Helper()
-	host, port, _ := strings.Cut(sshd.Address, ":")
-	cmd := exec.Command("ssh", append([]string{"-F", "none", "-p", port, "-i", sshd.Key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
-		"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", sshd.User + "@" + host}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	return finish(t, cmd)
-}
-
-// What a command prints, and how it ends, is what it is without the gateway.
-func TestCommandsAsDirect(t *testing.T) {
-	g := start(t, options{})
-	large := strings.Repeat("0123456789abcdef", 40<<10) // 640 KiB
-	for name, c := range map[string]struct{ stdin, command string }{
-		"output":              {"", "echo out; echo err >&2"},
-		"status":              {"", "exit 37"},
-		"signal":              {"", "kill -TERM $$"},
-		"input":               {"some input\n", "cat; echo end"},
-		"half-close":          {"b\na\n", "sort"},
-		"no input is read":    {large, "true"},
-		"large":               {large, "sha256sum"},
-		"both ways":           {large, "tee /dev/stderr"},
-		"binary":              {"\x00\x01\xff\xfe", "cat"},
-		"quotes":              {"", `printf '%s|' "a b" 'c"d' e\ f $((1+1))`},
-		"not found":           {"", "no-such-command-at-all"},
-		"environment":         {"", "echo ${LC_ALL-none}"},
-		"no terminal":         {"", "tty"},
-		"output after a exit": {"", "(sleep 0.2; echo late) & echo early"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			want := direct(t, g.sshd, c.stdin, c.command)
-			if got := g.ssh(t, c.stdin, "gw", c.command); got != want {
-				t.Errorf("differs: %s", cmp.Diff(fmt.Sprintf("%.2000v", want), fmt.Sprintf("%.2000v", got)))
-			}
-		})
-	}
-}
 
 // A session's recording has the command line, what went in and came out, and how it ended.
 func TestCommandIsRecorded(t *testing.T) {

@@ -50,35 +50,6 @@ func mustRead(t testing.TB, path string) []byte {
 	return b
 }
 
-// The old scp, over a command, and the new one, over SFTP, both ways.
-func TestScp(t *testing.T) {
-	for name, flag := range map[string]string{"sftp": "-s", "old": "-O"} {
-		t.Run(name, func(t *testing.T) {
-			g := start(t, options{})
-			dir := t.TempDir()
-			data := noise(t, 1<<20+17)
-			local, remote, back := filepath.Join(dir, "local"), filepath.Join(dir, "remote"), filepath.Join(dir, "back")
-			if err := os.WriteFile(local, data, 0o640); err != nil {
-				t.Fatal(err)
-			}
-			for _, args := range [][]string{{flag, "-p", local, "gw:" + remote}, {flag, "-p", "gw:" + remote, back}} {
-				if got := finish(t, g.command(t, "scp", args...)); got.status != 0 {
-					t.Fatalf("scp %v: %+v", args, got)
-				}
-			}
-			if !bytes.Equal(mustRead(t, remote), data) || !bytes.Equal(mustRead(t, back), data) {
-				t.Error("what was copied is not what there was")
-			}
-			if info, err := os.Stat(back); err != nil || info.Mode().Perm() != 0o640 {
-				t.Errorf("mode %v", info.Mode())
-			}
-			if got := finish(t, g.command(t, "scp", flag, "gw:"+dir+"/nothing", back)); got.status == 0 || !strings.Contains(got.err, "No such file") {
-				t.Errorf("a file that is not there: %+v", got)
-			}
-		})
-	}
-}
-
 // Everything that OpenSSH's sftp does works, is recorded, and what it moves is on the log.
 func TestSftpIsRecorded(t *testing.T) {
 	for _, keep := range []bool{true, false} {

@@ -221,7 +221,7 @@ func (g *gateway) client(t testing.TB) {
 // command is a client's program with everything to sign in as alice.
 func (g *gateway) command(t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	switch name {
 	case "ssh", "scp", "sftp":

@@ -50,24 +50,6 @@ func startScp(t testing.TB, o options) *gateway {
 	return g
 }
 
-// tree is what there is to copy: names that are hard to say, an empty file, directories in directories.
-func tree(t testing.TB) (dir string, content map[string][]byte) {
-	t.Helper()
-	dir = filepath.Join(t.TempDir(), "tree")
-	content = map[string][]byte{"plain": noise(t, 70<<10), "with space": []byte("x"), "empty": {}, "quote ' and \" and $x": []byte("\x00\x01\x02C0644 5 x\nE\n"),
-		"sub/deep/ünïcode": noise(t, 300<<10), "sub/-dash": []byte("\n"), "sub/back\\slash": []byte("b"), "sub/scp: a: b": []byte("colons")}
-	for name, data := range content {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, data, 0o640); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir, content
-}
-
 func same(t testing.TB, dir string, content map[string][]byte) {
 	t.Helper()
 	for name, data := range content {
@@ -86,7 +68,8 @@ func TestOldScpIsRecorded(t *testing.T) {
 					r.SSH.Files = resources.FilesDigest
 				}
 			}})
-			from, content := tree(t)
+			from := filepath.Join(t.TempDir(), "tree")
+			content := plant(t, from)
 			there, back := filepath.Join(t.TempDir(), "there"), filepath.Join(t.TempDir(), "back")
 			for i, args := range [][]string{{"-O", "-r", "-p", from, "gw:" + there}, {"-O", "-r", "-p", "gw:" + there, back}} {
 				if got := finish(t, g.command(t, "scp", args...)); got.status != 0 || got.err != "" {
