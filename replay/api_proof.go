@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"sallyport/schemas"
 	"sallyport/schemas/journal"
@@ -83,35 +82,3 @@ func (s *Service) verifyAll(w http.ResponseWriter, r *http.Request) error {
 }
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
-
-// rebuildAll rebuilds every projection, one at a time, or the one that ?projection= names, for
-// administrators.
-func (s *Service) rebuildAll(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Authorizer.Authorize(r.Context(), "admin", ""); err != nil {
-		return err
-	}
-	if !s.rebuild.TryLock() {
-		return &schemas.Error{Code: schemas.CodeConflict, Message: "a rebuild is running already"}
-	}
-	defer s.rebuild.Unlock()
-	reports := []RebuildReport{}
-	only := r.URL.Query().Get("projection")
-	known := func(p Projection) bool { return p.Name() == only }
-	if only != "" && !slices.ContainsFunc(s.Projections, known) {
-		return &schemas.Error{Code: schemas.CodeNotFound, Message: "there is no projection " + only}
-	}
-	for _, p := range s.Projections {
-		if only != "" && !known(p) {
-			continue
-		}
-		report, err := p.Rebuild(r.Context())
-		if err != nil {
-			return err
-		}
-		report.Differences = list(report.Differences)
-		reports = append(reports, report)
-	}
-	return reply(w, struct {
-		Projections []RebuildReport `json:"projections"`
-	}{reports})
-}

@@ -39,7 +39,7 @@ func TestApprovalsAreTold(t *testing.T) {
 	add(&schemas.Control{By: "bob", Kind: &schemas.Control_ApprovalReviewed{ApprovalReviewed: &schemas.ApprovalReviewed{Request: ref, Id: "w", Reviewer: bob, Decision: "deny"}}})
 	w.told(3)
 	w.events = w.tell()
-	report, err := w.events.Rebuild(t.Context())
+	report, err := w.events.Rebuild(t.Context(), untold)
 	if err != nil || !report.Equal || report.Entries != 3 {
 		t.Errorf("rebuild: %+v, %v", report, err)
 	}

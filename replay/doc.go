@@ -55,7 +55,8 @@
 //   - GET /sessions/{id}/export?format=ndjson|asciicast|html. A connection cut in the middle means
 //     that the export failed.
 //   - GET /sessions/{id}/verify gives [Verification]; GET /verify (administrators) one a line.
-//   - POST /rebuild (administrators) gives {"projections":[RebuildReport]}.
+//   - POST /rebuild (administrators) gives {"projections":[RebuildReport]}; to who accepts application/x-ndjson,
+//     a [RebuildLine] a line: how far it is, each report, and at the end done or a problem.
 //   - GET /events?cursor=&since=&subject=&follow=true gives CloudEvents, one a line, or as
 //     server-sent events for Accept: text/event-stream (where Last-Event-ID is a cursor too).
 //     "sequence" is the cursor of an event: what comes after it is asked for with cursor=. Events of

@@ -26,24 +26,32 @@ func printOf(data []byte) print {
 // Rebuild makes every event again from the log, compares by id with what EVENTS holds, and appends
 // what is missing. What is there is never taken away or changed, because others hold cursors into
 // it: what it should not be is reported. It needs Run to be running.
-func (p *Events) Rebuild(ctx context.Context) (RebuildReport, error) {
+func (p *Events) Rebuild(ctx context.Context, tell Tell) (RebuildReport, error) {
 	r := RebuildReport{Projection: p.Name(), Equal: true, Differences: []string{}}
 	facts, control, err := p.reach(ctx)
 	if err != nil {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
-	there, err := p.there(ctx, &r)
+	written, err := p.log.Head(ctx, schemas.Events)
+	if err != nil {
+		return r, fmt.Errorf("rebuild events: %w", err)
+	}
+	total := written + facts + control
+	from := func(before uint64) func(uint64) { // tells how far it is, after what was read before
+		return func(sequence uint64) { tell(messagesRead, before+sequence, total) }
+	}
+	there, err := p.there(ctx, &r, written, from(0))
 	if err != nil {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
 	compare := func(e *event) error { return p.compare(ctx, &r, there, e) }
 	sessions, requests := map[schemas.SessionID]*told{}, newRequests(p.log, p.logger)
-	if err := p.upTo(ctx, schemas.Facts, facts, func(m journal.Message) error {
+	if err := p.upTo(ctx, schemas.Facts, facts, from(written), func(m journal.Message) error {
 		return eventsOf(ctx, p.log, sessions, m, func(_ journal.Located, e *event) error { return compare(e) })
 	}); err != nil {
 		return r, fmt.Errorf("rebuild events: %w", err)
 	}
-	if err := p.upTo(ctx, schemas.Controls, control, func(m journal.Message) error {
+	if err := p.upTo(ctx, schemas.Controls, control, from(written+facts), func(m journal.Message) error {
 		e, err := eventOf(ctx, p.log, requests, m)
 		if err != nil || e == nil {
 			return err
@@ -92,14 +100,10 @@ type kept struct {
 	facts, control uint64 // positions with it
 }
 
-// there reads what EVENTS holds.
-func (p *Events) there(ctx context.Context, r *RebuildReport) (map[string]kept, error) {
-	head, err := p.log.Head(ctx, schemas.Events)
-	if err != nil {
-		return nil, err
-	}
+// there reads what EVENTS holds up to head.
+func (p *Events) there(ctx context.Context, r *RebuildReport, head uint64, tell func(uint64)) (map[string]kept, error) {
 	all := map[string]kept{}
-	return all, p.upTo(ctx, schemas.Events, head, func(m journal.Message) error {
+	return all, p.upTo(ctx, schemas.Events, head, tell, func(m journal.Message) error {
 		var e struct {
 			ID string `json:"id"`
 		}
@@ -135,8 +139,8 @@ func (p *Events) compare(ctx context.Context, r *RebuildReport, there map[string
 	return p.append(ctx, e, func(c cursor) (cursor, bool) { return c, false })
 }
 
-// upTo hands on the messages of a stream from its beginning to head.
-func (p *Events) upTo(ctx context.Context, s schemas.Stream, head uint64, f func(journal.Message) error) error {
+// upTo hands on the messages of a stream from its beginning to head, and tells how far it is.
+func (p *Events) upTo(ctx context.Context, s schemas.Stream, head uint64, tell func(uint64), f func(journal.Message) error) error {
 	if head == 0 {
 		return nil
 	}
@@ -152,10 +156,12 @@ func (p *Events) upTo(ctx context.Context, s schemas.Stream, head uint64, f func
 		if caughtUp || len(ms) > 0 && ms[len(ms)-1].Sequence >= head {
 			return errEnough
 		}
+		tell(ms[len(ms)-1].Sequence)
 		return nil
 	})
 	switch {
 	case errors.Is(err, errEnough):
+		tell(head)
 		return nil
 	case err == nil:
 		return ctx.Err()

@@ -369,7 +369,7 @@ func TestEventsAreDerivedOnceByAnyNumberOfProjectors(t *testing.T) {
 	w.told(3*storyEvents + 3)
 	stop()
 	w.tell() // one that begins when all is there has nothing to add
-	report, err := w.events.Rebuild(t.Context())
+	report, err := w.events.Rebuild(t.Context(), untold)
 	if err != nil || !report.Equal || report.Entries != 3*storyEvents+3 || report.Appended != 0 {
 		t.Errorf("rebuild: %+v, %v", report, err)
 	}
@@ -450,14 +450,14 @@ func TestRebuildAppendsWhatIsMissing(t *testing.T) {
 	}
 	w.events = w.tell()
 	w.told(storyEvents) // all but the first, and the forged one
-	report, err := w.events.Rebuild(t.Context())
+	report, err := w.events.Rebuild(t.Context(), untold)
 	if err != nil || report.Equal || report.Appended != 1 || len(report.Differences) != 2 {
 		t.Fatalf("%+v, %v (of %d facts)", report, err, head)
 	}
 	if d := cmp.Diff([]string{string(first) + ".1: missing", "forged: not on the log"}, report.Differences); d != "" {
 		t.Error(d)
 	}
-	report, err = w.events.Rebuild(t.Context())
+	report, err = w.events.Rebuild(t.Context(), untold)
 	if err != nil || report.Appended != 0 || len(report.Differences) != 1 {
 		t.Errorf("again: %+v, %v", report, err)
 	}

@@ -107,7 +107,7 @@ func TestAPlayerSeesTheSameWhereverItBegins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := again.Rebuild(t.Context())
+	report, err := again.Rebuild(t.Context(), untold)
 	if err != nil || !report.Equal || report.Entries != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -116,7 +116,7 @@ func TestAPlayerSeesTheSameWhereverItBegins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report, err := closer.Rebuild(t.Context()); err != nil || !report.Equal || report.Entries != 1 {
+	if report, err := closer.Rebuild(t.Context(), untold); err != nil || !report.Equal || report.Entries != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	one, err := w.sessions.Get(t.Context(), first)
@@ -127,7 +127,7 @@ func TestAPlayerSeesTheSameWhereverItBegins(t *testing.T) {
 	if err := closer.Look(t.Context(), one, func(i *replay.Index) error { frames = len(i.Keyframes.Items); return nil }); err != nil || frames <= x.Keyframes {
 		t.Errorf("%d keyframes after %d, %v", frames, x.Keyframes, err)
 	}
-	if report, err := closer.Rebuild(t.Context()); err != nil || !report.Equal || report.Entries != 1 {
+	if report, err := closer.Rebuild(t.Context(), untold); err != nil || !report.Equal || report.Entries != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
@@ -165,7 +165,7 @@ func TestAnIndexGoesOnWithAnOpenSession(t *testing.T) {
 		err := again.Look(t.Context(), one, func(i *replay.Index) error { closed = i.Closed; return nil })
 		return err == nil && closed
 	})
-	if report, err := again.Rebuild(t.Context()); err != nil || !report.Equal || report.Entries != 1 {
+	if report, err := again.Rebuild(t.Context(), untold); err != nil || !report.Equal || report.Entries != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
@@ -191,7 +191,7 @@ func TestAnIndexThatIsBrokenIsMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := again.Rebuild(context.Background())
+	report, err := again.Rebuild(context.Background(), untold)
 	if err != nil || report.Equal || report.Appended != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}

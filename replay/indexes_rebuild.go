@@ -15,12 +15,13 @@ func (x *Indexes) Name() string { return "player" }
 
 // Rebuild makes every stored index again, from the log, as far as it had come, and replaces those
 // that are not what the log gives.
-func (x *Indexes) Rebuild(ctx context.Context) (RebuildReport, error) {
+func (x *Indexes) Rebuild(ctx context.Context, tell Tell) (RebuildReport, error) {
 	report := RebuildReport{Projection: x.Name(), Equal: true}
 	files, err := filepath.Glob(filepath.Join(x.c.Dir, "*.index"))
 	if err != nil {
 		return report, fmt.Errorf("rebuild %s: %w", x.Name(), err)
 	}
+	indexed, total := make([]Session, 0, len(files)), uint64(0)
 	for _, path := range files {
 		id := schemas.SessionID(strings.TrimSuffix(filepath.Base(path), ".index"))
 		one, err := x.c.Sessions.Get(ctx, id)
@@ -28,22 +29,31 @@ func (x *Indexes) Rebuild(ctx context.Context) (RebuildReport, error) {
 			report.differ(fmt.Sprintf("%s: it is not of a session that is listed", id))
 			continue
 		}
+		indexed, total = append(indexed, one), total+one.LastNumber
+	}
+	done := uint64(0)
+	for _, one := range indexed {
 		report.Entries++
-		differs, err := x.again(ctx, one, path)
+		differs, err := x.again(ctx, one, func(number uint64) { tell(entriesRead, done+number, total) })
 		if err != nil {
-			return report, fmt.Errorf("rebuild %s of session %s: %w", x.Name(), id, err)
+			return report, fmt.Errorf("rebuild %s of session %s: %w", x.Name(), one.ID, err)
 		}
 		if differs != "" {
-			report.differ(string(id) + ": " + differs)
+			report.differ(string(one.ID) + ": " + differs)
 			report.Appended++
 		}
+		done += one.LastNumber
+		tell(entriesRead, done, total)
 	}
 	return report, nil
 }
 
+// stretch is after how many entries it is told how far an index is.
+const stretch = 20000
+
 // again compares one, and replaces it where it differs.
-func (x *Indexes) again(ctx context.Context, one Session, path string) (differs string, err error) {
-	held := x.hold(one.ID)
+func (x *Indexes) again(ctx context.Context, one Session, tell func(number uint64)) (differs string, err error) {
+	held, path := x.hold(one.ID), x.path(one.ID)
 	held.mu.Lock()
 	defer held.mu.Unlock()
 	stored, err := readIndex(path)
@@ -57,6 +67,12 @@ func (x *Indexes) again(ctx context.Context, one Session, path string) (differs 
 		to = max(stored.Number, 1)
 	}
 	fresh := newIndex(one.ID, spacing)
+	for at := uint64(stretch); at < one.LastNumber && (to == 0 || at < to); at += stretch {
+		if err := x.advance(ctx, fresh, one, at); err != nil {
+			return "", err
+		}
+		tell(at)
+	}
 	if err := x.advance(ctx, fresh, one, to); err != nil {
 		return "", err
 	}

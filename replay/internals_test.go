@@ -50,7 +50,7 @@ func Stored(ctx context.Context, log *journal.Log, f func(journal.Message)) erro
 	if err != nil {
 		return err
 	}
-	return (&Events{log: log}).upTo(ctx, schemas.Events, head, func(m journal.Message) error { f(m); return nil })
+	return (&Events{log: log}).upTo(ctx, schemas.Events, head, func(uint64) {}, func(m journal.Message) error { f(m); return nil })
 }
 
 func FuzzToken(f *testing.F) {

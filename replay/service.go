@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"sallyport/schemas"
@@ -56,7 +55,7 @@ type Service struct {
 	Config
 	viewed  recent
 	said    remembered
-	rebuild sync.Mutex
+	rebuild rebuilding
 }
 
 // New returns a Service.

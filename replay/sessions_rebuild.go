@@ -20,7 +20,7 @@ var errEnough = errors.New("enough")
 // Rebuild folds the log from its beginning beside the running projection, up to a position that
 // the bucket has reached, and compares every item. Where they differ it takes the place of what is
 // there. It needs Run to be running.
-func (s *Sessions) Rebuild(ctx context.Context) (RebuildReport, error) {
+func (s *Sessions) Rebuild(ctx context.Context, tell Tell) (RebuildReport, error) {
 	r := RebuildReport{Projection: s.Name(), Equal: true, Differences: []string{}}
 	head, err := s.log.Head(ctx, schemas.Facts)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *Sessions) Rebuild(ctx context.Context) (RebuildReport, error) {
 	if err := s.reach(ctx, head); err != nil {
 		return r, fmt.Errorf("rebuild sessions: %w", err)
 	}
-	beside, err := s.beside(ctx, head)
+	beside, err := s.beside(ctx, head, tell)
 	if err != nil {
 		return r, fmt.Errorf("rebuild sessions: %w", err)
 	}
@@ -64,7 +64,7 @@ func (s *Sessions) reach(ctx context.Context, head uint64) error {
 }
 
 // beside folds everything up to head.
-func (s *Sessions) beside(ctx context.Context, head uint64) (map[schemas.SessionID]*folded, error) {
+func (s *Sessions) beside(ctx context.Context, head uint64, tell Tell) (map[schemas.SessionID]*folded, error) {
 	all := map[schemas.SessionID]*folded{}
 	if head == 0 {
 		return all, nil
@@ -92,10 +92,14 @@ func (s *Sessions) beside(ctx context.Context, head uint64) (map[schemas.Session
 		if caughtUp {
 			return errEnough
 		}
+		tell(messagesRead, ms[len(ms)-1].Sequence, head)
 		return nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
+		tell(messagesRead, head, head)
+	} else if err == nil {
+		err = ctx.Err()
 	}
 	return all, err
 }

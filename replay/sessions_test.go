@@ -171,7 +171,7 @@ func TestReplicasAndRestartsCountNothingTwice(t *testing.T) {
 		y, errY := a.Get(t.Context(), second)
 		return errX == nil && errY == nil && !x.Open && x.Commands == 30 && x.Rows == 30 && y.Commands == 30 && y.BytesOut == 90
 	})
-	report, err := a.Rebuild(t.Context())
+	report, err := a.Rebuild(t.Context(), untold)
 	if err != nil || !report.Equal || report.Entries != 2 {
 		t.Errorf("rebuild: %+v, %v", report, err)
 	}
@@ -186,7 +186,7 @@ func TestRebuildFindsAndMendsWhatIsWrong(t *testing.T) {
 		w.settled(id)
 	}
 	open := w.gateway.Story("dddddddddddddddddddddddddd")
-	report, err := w.sessions.Rebuild(t.Context())
+	report, err := w.sessions.Rebuild(t.Context(), untold)
 	if err != nil || !report.Equal || report.Entries != 4 || len(report.Differences) != 0 {
 		t.Fatalf("untouched: %+v, %v", report, err)
 	}
@@ -205,7 +205,7 @@ func TestRebuildFindsAndMendsWhatIsWrong(t *testing.T) {
 	if _, err := b.Put(t.Context(), "eeeeeeeeeeeeeeeeeeeeeeeeee", forged); err != nil {
 		t.Fatal(err)
 	}
-	report, err = w.sessions.Rebuild(t.Context())
+	report, err = w.sessions.Rebuild(t.Context(), untold)
 	if err != nil || report.Equal || len(report.Differences) != 3 || report.Appended != 3 {
 		t.Fatalf("damaged: %+v, %v", report, err)
 	}
@@ -218,7 +218,7 @@ func TestRebuildFindsAndMendsWhatIsWrong(t *testing.T) {
 	if got := w.settled(open.ID); got.Commands != 5 || got.Denied != 1 {
 		t.Errorf("after the rebuild: %+v", got)
 	}
-	if report, err = w.sessions.Rebuild(t.Context()); err != nil || !report.Equal {
+	if report, err = w.sessions.Rebuild(t.Context(), untold); err != nil || !report.Equal {
 		t.Errorf("again: %+v, %v", report, err)
 	}
 }

@@ -24,10 +24,14 @@ type Report struct {
 
 const maxDifferences = 20
 
+// Tell is told how far a rebuild is: what is being done, such as "documents compared", how much of it
+// is done, and how much there is, as far as is known by then.
+type Tell func(what string, done, total uint64)
+
 // Rebuild builds the index anew from the log, beside the one in use, compares the two at the same
 // position, and takes the new one into use. Searching and indexing go on meanwhile. A difference
 // is reported, not an error: the new index is what the log says.
-func (s *Service) Rebuild(ctx context.Context) (Report, error) {
+func (s *Service) Rebuild(ctx context.Context, tell Tell) (Report, error) {
 	if !s.rebuilding.TryLock() {
 		return Report{}, &schemas.Error{Code: schemas.CodeConflict, Message: "the search index is being rebuilt already"}
 	}
@@ -36,7 +40,7 @@ func (s *Service) Rebuild(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	rep, err := s.rebuild(ctx, next)
+	rep, err := s.rebuild(ctx, next, tell)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("rebuild search: %w", err), s.discard(next))
 	}
@@ -54,13 +58,13 @@ func (s *Service) discard(st named) error {
 	return errors.Join(st.store.close(), os.RemoveAll(s.dir.path(st.name)))
 }
 
-func (s *Service) rebuild(ctx context.Context, next named) (Report, error) {
+func (s *Service) rebuild(ctx context.Context, next named, tell Tell) (Report, error) {
 	for range 3 { // what is left for level, which holds indexing up, is what was written in the last round
 		head, err := s.Written(ctx)
 		if err != nil {
 			return Report{}, err
 		}
-		if err := s.fill(ctx, next.store, head); err != nil {
+		if err := s.fill(ctx, next.store, head, tell); err != nil {
 			return Report{}, err
 		}
 	}
@@ -68,7 +72,7 @@ func (s *Service) rebuild(ctx context.Context, next named) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	rep, err := compare(ctx, old, next.store)
+	rep, err := compare(ctx, old, next.store, tell)
 	if err = errors.Join(err, old.Close()); err != nil {
 		return Report{}, err
 	}
@@ -87,7 +91,7 @@ func (s *Service) level(ctx context.Context, next *store) (index.IndexReader, er
 		return nil, err
 	}
 	for _, st := range []*store{s.store, next} {
-		if err := s.fill(ctx, st, head); err != nil {
+		if err := s.fill(ctx, st, head, func(string, uint64, uint64) {}); err != nil {
 			return nil, err
 		}
 	}
@@ -102,24 +106,24 @@ func (s *Service) overtake(ctx context.Context, next named) error {
 	if s.store == nil {
 		return errClosed
 	}
-	if err := s.fill(ctx, next.store, s.store.position); err != nil {
+	if err := s.fill(ctx, next.store, s.store.position, func(string, uint64, uint64) {}); err != nil {
 		return err
 	}
 	return s.replace(next)
 }
 
 // fill adds to st what the log holds up to position to; facts first, see factsFirst.
-func (s *Service) fill(ctx context.Context, st *store, to Position) error {
+func (s *Service) fill(ctx context.Context, st *store, to Position, tell Tell) error {
 	for _, stream := range []schemas.Stream{schemas.Facts, schemas.Frames} {
-		if err := s.fillFrom(ctx, st, stream, *to.of(stream)); err != nil {
+		if err := s.fillFrom(ctx, st, stream, to, tell); err != nil {
 			return fmt.Errorf("index %s: %w", stream, err)
 		}
 	}
 	return nil
 }
 
-func (s *Service) fillFrom(ctx context.Context, st *store, stream schemas.Stream, to uint64) error {
-	at := *st.position.of(stream)
+func (s *Service) fillFrom(ctx context.Context, st *store, stream schemas.Stream, end Position, tell Tell) error {
+	at, to := *st.position.of(stream), *end.of(stream)
 	if at >= to {
 		return nil
 	}
@@ -136,9 +140,12 @@ func (s *Service) fillFrom(ctx context.Context, st *store, stream schemas.Stream
 			return err
 		}
 		if !past && !caughtUp && *st.position.of(stream) < to {
+			tell("messages read", st.position.Facts+st.position.Frames, end.Facts+end.Frames)
 			return nil
 		}
-		return errors.Join(st.advance(stream, to), errDone)
+		err := st.advance(stream, to)
+		tell("messages read", st.position.Facts+st.position.Frames, end.Facts+end.Frames)
+		return errors.Join(err, errDone)
 	})
 	if err == nil {
 		err = ctx.Err()
@@ -161,16 +168,23 @@ func (s *store) reader() (index.IndexReader, error) {
 // compare holds every document of old against the one of the same id in next, and the other way
 // round. What is indexed of a document is made from its stored record alone, so equal records are
 // equal documents.
-func compare(ctx context.Context, old index.IndexReader, next *store) (rep Report, err error) {
+func compare(ctx context.Context, old index.IndexReader, next *store, tell Tell) (rep Report, err error) {
 	rep.Projection = "search"
 	now, err := next.reader()
 	if err != nil {
 		return rep, err
 	}
 	defer func() { err = errors.Join(err, now.Close()) }()
+	total, err := old.DocCount()
+	if err != nil {
+		return rep, err
+	}
 	d := &differences{}
-	var both uint64
+	var both, compared uint64
 	err = eachDocument(ctx, old, func(id string, was []byte) error {
+		if compared++; compared%1000 == 0 || compared == total {
+			tell("documents compared", compared, total)
+		}
 		is, err := recordOf(now, id)
 		switch {
 		case err != nil:

@@ -14,7 +14,7 @@ import (
 
 func rebuild(t testing.TB, s *search.Service) search.Report {
 	t.Helper()
-	r, err := s.Rebuild(context.Background())
+	r, err := s.Rebuild(context.Background(), func(string, uint64, uint64) {})
 	if err != nil {
 		t.Fatal(err)
 	}

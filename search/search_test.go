@@ -258,7 +258,7 @@ func TestShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	if _, err := s.Rebuild(t.Context()); err != nil {
+	if _, err := s.Rebuild(t.Context(), func(string, uint64, uint64) {}); err != nil {
 		t.Fatal(err)
 	}
 	res, err := s.Search(t.Context(), search.Query{Text: "who:alice customers"})

@@ -45,7 +45,7 @@ func TestStepUpsGoWithTheirTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("revoked", map[schemas.TokenID]time.Time{"t-1": then, "t-2": {}})
-	report, err := r.Rebuild(t.Context(), "identity")
+	report, err := r.Rebuild(t.Context(), "identity", func(uint64, uint64) {})
 	if err != nil || len(report.Differences) > 0 {
 		t.Errorf("rebuilt: %v %v", report, err)
 	}

@@ -159,11 +159,11 @@ func (r *Registry) Projections() []string {
 }
 
 // Rebuild makes one bucket again from CONTROL beside the live one, compares, and puts right what
-// differs.
-func (r *Registry) Rebuild(ctx context.Context, name string) (Report, error) {
+// differs. It tells up to which sequence of CONTROL it has read, and where it ends.
+func (r *Registry) Rebuild(ctx context.Context, name string, tell func(sequence, end uint64)) (Report, error) {
 	for _, p := range []projection{r.resources, r.identity, r.granted} {
 		if p.name == name {
-			report, err := r.rebuild(ctx, p)
+			report, err := r.rebuild(ctx, p, tell)
 			if err != nil {
 				return report, fmt.Errorf("rebuild %s: %w", name, err)
 			}
@@ -173,13 +173,13 @@ func (r *Registry) Rebuild(ctx context.Context, name string) (Report, error) {
 	return Report{}, fmt.Errorf("rebuild %s: there is no such projection", name)
 }
 
-func (r *Registry) rebuild(ctx context.Context, p projection) (Report, error) {
+func (r *Registry) rebuild(ctx context.Context, p projection, tell func(sequence, end uint64)) (Report, error) {
 	report, b := Report{Projection: p.name}, p.bucket
 	until, err := position(ctx, b)
 	if err != nil {
 		return report, err
 	}
-	fresh, err := r.fold(ctx, p, until)
+	fresh, err := r.fold(ctx, p, until, tell)
 	if err != nil {
 		return report, err
 	}
@@ -217,7 +217,7 @@ func (r *Registry) rebuild(ctx context.Context, p projection) (Report, error) {
 var errReached = errors.New("reached")
 
 // fold returns the items that CONTROL up to a sequence makes.
-func (r *Registry) fold(ctx context.Context, p projection, until uint64) (map[string][]byte, error) {
+func (r *Registry) fold(ctx context.Context, p projection, until uint64, tell func(sequence, end uint64)) (map[string][]byte, error) {
 	fresh := make(map[string][]byte)
 	err := r.log.Consume(ctx, p.source(1), func(ms []journal.Message, caughtUp bool) error {
 		for _, m := range ms {
@@ -235,10 +235,12 @@ func (r *Registry) fold(ctx context.Context, p projection, until uint64) (map[st
 		if caughtUp {
 			return errReached
 		}
+		tell(ms[len(ms)-1].Sequence, until)
 		return nil
 	})
 	if err != nil && !errors.Is(err, errReached) {
 		return nil, err
 	}
+	tell(until, until)
 	return fresh, ctx.Err()
 }

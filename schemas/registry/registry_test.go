@@ -204,7 +204,7 @@ func rebuild(t *testing.T, r *registry.Registry) []registry.Report {
 	t.Helper()
 	var reports []registry.Report
 	for _, name := range r.Projections() {
-		report, err := r.Rebuild(t.Context(), name)
+		report, err := r.Rebuild(t.Context(), name, func(uint64, uint64) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestCertificatesStayRevoked(t *testing.T) {
 		}
 	}
 	holds(r, "at once")
-	if report, err := r.Rebuild(t.Context(), "identity"); err != nil || len(report.Differences) > 0 {
+	if report, err := r.Rebuild(t.Context(), "identity", func(uint64, uint64) {}); err != nil || len(report.Differences) > 0 {
 		t.Errorf("rebuild: %v %v", report.Differences, err)
 	}
 	stop()

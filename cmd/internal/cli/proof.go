@@ -103,48 +103,6 @@ func judgement(r report) string {
 	return "whole"
 }
 
-// rebuilt is what rebuild answers of one projection.
-type rebuilt struct {
-	Projection  string   `json:"projection"`
-	Entries     uint64   `json:"entries"`
-	Equal       bool     `json:"equal"`
-	Differences []string `json:"differences"`
-	Appended    uint64   `json:"appended"`
-}
-
-func (a *app) rebuild() *cobra.Command {
-	rebuild := &cobra.Command{
-		Use:   "rebuild",
-		Short: "Make every projection again from the log, compare, and put right what differs",
-		Args:  exactly(0),
-	}
-	asJSON := rebuild.Flags().Bool("json", false, "print one object a line")
-	rebuild.RunE = func(c *cobra.Command, _ []string) error {
-		server, err := a.client()
-		if err != nil {
-			return err
-		}
-		var answer struct {
-			Projections []rebuilt `json:"projections"`
-		}
-		if err := server.Do(c.Context(), "POST", "/rebuild", nil, struct{}{}, &answer); err != nil {
-			return err
-		}
-		if *asJSON {
-			return printLines(a.Out, answer.Projections)
-		}
-		for _, p := range answer.Projections {
-			what := "equal"
-			if !p.Equal {
-				what = fmt.Sprintf("DIFFERED, put right: %s (%d appended)", strings.Join(p.Differences, ", "), p.Appended)
-			}
-			fmt.Fprintf(a.Out, "%-10s %d entries  %s\n", p.Projection, p.Entries, what)
-		}
-		return nil
-	}
-	return rebuild
-}
-
 func (a *app) seal() *cobra.Command {
 	return &cobra.Command{
 		Use:   "seal",

@@ -118,6 +118,15 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 
 // Stream sends in and returns the answer's body, which the caller closes.
 func (c *Client) Stream(ctx context.Context, method, path string, query url.Values, in any) (io.ReadCloser, error) {
+	return c.stream(ctx, method, path, query, in, "")
+}
+
+// Lines is Stream of an answer of which a line comes whenever there is something to say.
+func (c *Client) Lines(ctx context.Context, method, path string, query url.Values, in any) (io.ReadCloser, error) {
+	return c.stream(ctx, method, path, query, in, "application/x-ndjson")
+}
+
+func (c *Client) stream(ctx context.Context, method, path string, query url.Values, in any, accept string) (io.ReadCloser, error) {
 	var body io.Reader
 	switch in := in.(type) {
 	case nil:
@@ -135,6 +144,9 @@ func (c *Client) Stream(ctx context.Context, method, path string, query url.Valu
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	c.authorize(request.Header)
+	if accept != "" {
+		request.Header.Set("Accept", accept)
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.unreachable(err)

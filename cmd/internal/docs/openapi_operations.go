@@ -120,7 +120,7 @@ var operations = map[string]operation{
 	"DELETE /api/v1/sessions/{id}/annotations/{annotation}": {summary: "Take back an annotation."},
 	"POST /api/v1/sessions/{id}/message":                    {summary: "Tell the client something.", body: text{}},
 	"GET /api/v1/verify":                                    {summary: "Verify every recording; a report a line.", answer: lines},
-	"POST /api/v1/rebuild":                                  {summary: "Make projections again from the log, and compare.", answer: rebuilt{}, query: []string{"projection: one alone"}},
+	"POST /api/v1/rebuild":                                  {summary: "Make projections again from the log, and compare. To who accepts application/x-ndjson, lines as it goes on.", answer: rebuilt{}, query: []string{"projection: one alone"}},
 	"GET /api/v1/events": {summary: "Public events, as lines or server-sent events.", answer: lines,
 		query: []string{"cursor: sequence of the last event seen", "since: a time or a duration", "subject: filter", "follow: true to go on"}},
 

@@ -18,17 +18,18 @@ import (
 
 // Health is how the system is, for administrators.
 type Health struct {
-	Version     string             `json:"version"`
-	Started     time.Time          `json:"started"`
-	Ready       bool               `json:"ready"`
-	Services    []string           `json:"services"`
-	Gateways    []string           `json:"gateways"` // incarnations with a lease
-	Streams     []StreamHealth     `json:"streams"`
-	Projections []ProjectionHealth `json:"projections"`
-	Storage     []StorageHealth    `json:"storage"`
-	Disk        *DiskHealth        `json:"disk"`   // where the data directory is; null: unknown
-	Memory      uint64             `json:"memory"` // bytes that the process has from the system
-	Problems    []string           `json:"problems"`
+	Version     string                  `json:"version"`
+	Started     time.Time               `json:"started"`
+	Ready       bool                    `json:"ready"`
+	Services    []string                `json:"services"`
+	Gateways    []string                `json:"gateways"` // incarnations with a lease
+	Streams     []StreamHealth          `json:"streams"`
+	Projections []ProjectionHealth      `json:"projections"`
+	Rebuild     *replay.RebuildProgress `json:"rebuild"` // that runs in this process; null: none
+	Storage     []StorageHealth         `json:"storage"`
+	Disk        *DiskHealth             `json:"disk"`   // where the data directory is; null: unknown
+	Memory      uint64                  `json:"memory"` // bytes that the process has from the system
+	Problems    []string                `json:"problems"`
 }
 
 // StreamHealth is what a stream holds.
@@ -149,6 +150,7 @@ func (m *Main) projectionHealth(ctx context.Context, h *Health) error {
 	if m.read.replay == nil {
 		return nil
 	}
+	h.Rebuild = m.read.replay.Rebuilding()
 	for _, projection := range []struct {
 		name     string
 		progress []replay.Progress

@@ -126,8 +126,8 @@ type searchProjection struct{ s *search.Service }
 
 func (p searchProjection) Name() string { return "search" }
 
-func (p searchProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
-	r, err := p.s.Rebuild(ctx)
+func (p searchProjection) Rebuild(ctx context.Context, tell replay.Tell) (replay.RebuildReport, error) {
+	r, err := p.s.Rebuild(ctx, search.Tell(tell))
 	return replay.RebuildReport{
 		Projection: p.Name(), Entries: uint64(r.Entries), Equal: r.Equal, Differences: r.Differences, Appended: int(r.Appended),
 	}, err
@@ -141,8 +141,8 @@ type registryProjection struct {
 
 func (p registryProjection) Name() string { return p.name }
 
-func (p registryProjection) Rebuild(ctx context.Context) (replay.RebuildReport, error) {
-	r, err := p.r.Rebuild(ctx, p.name)
+func (p registryProjection) Rebuild(ctx context.Context, tell replay.Tell) (replay.RebuildReport, error) {
+	r, err := p.r.Rebuild(ctx, p.name, func(sequence, end uint64) { tell("messages read", sequence, end) })
 	return replay.RebuildReport{
 		Projection: p.name, Entries: uint64(r.Entries), Equal: len(r.Differences) == 0,
 		Differences: r.Differences, Appended: len(r.Differences),

@@ -1,6 +1,6 @@
 import type {
   AccessPage, Approval, ApprovalPage, AuditPage, Change, Count, Deliveries, EntryPage, Health, HitPage, Me, ProblemDocument,
-  RebuildReport, Resource, ReviewResult, Revision, SavedSearch, Session, SessionPage,
+  Resource, ReviewResult, Revision, SavedSearch, Session, SessionPage,
 } from './types'
 
 const base = '/api/v1'
@@ -34,8 +34,8 @@ export function asProblem(err: unknown): Problem {
 export const aborted = (err: unknown) => err instanceof DOMException && err.name === 'AbortError'
 
 // request sends JSON, or a string as YAML.
-export async function request(method: string, path: string, body?: object | string, signal?: AbortSignal): Promise<Response> {
-  const headers: Record<string, string> = { Accept: 'application/json' }
+export async function request(method: string, path: string, body?: object | string, signal?: AbortSignal, accept = 'application/json'): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept }
   if (body !== undefined) headers['Content-Type'] = typeof body === 'string' ? 'application/yaml' : 'application/json'
   // The cookie alone proves nothing about who made the request; this header a foreign page cannot set.
   if (method !== 'GET') headers['X-Sallyport'] = '1'
@@ -53,14 +53,14 @@ export async function request(method: string, path: string, body?: object | stri
     throw unreachable()
   }
   if (response.ok) return response
-  if (response.status === 401 && (await prolong(path))) return request(method, path, body, signal)
+  if (response.status === 401 && (await prolong(path))) return request(method, path, body, signal, accept)
   let doc: ProblemDocument = {}
   try {
     doc = (await response.json()) as ProblemDocument
   } catch {
     doc = { title: `The server answered ${response.status} ${response.statusText}`.trim() + '.' }
   }
-  if (doc.code === 'step_up' && prover && (await prover())) return request(method, path, body, signal)
+  if (doc.code === 'step_up' && prover && (await prover())) return request(method, path, body, signal, accept)
   throw new Problem(doc, response.status)
 }
 
@@ -157,11 +157,6 @@ export const audit = (filter: { area: string; by: string }, before: number, sign
 export const health = (signal?: AbortSignal) => get<Health>('/health', signal)
 
 export const deliveries = (limit: number, signal?: AbortSignal) => get<Deliveries>('/approvals/deliveries' + query({ limit }), signal)
-
-export async function rebuild(projection: string): Promise<RebuildReport[]> {
-  const response = await request('POST', '/rebuild' + query({ projection }))
-  return ((await response.json()) as { projections: RebuildReport[] | null }).projections ?? []
-}
 
 export const kill = (id: string, reason: string) => request('POST', at(id) + '/kill', { reason })
 

@@ -200,6 +200,7 @@ export interface Health {
   gateways: string[]
   streams: { name: string; messages: number; bytes: number; first: number; last: number; oldest: string | null; newest: string | null; replicas: number }[]
   projections: { name: string; stream: string; position: number; head: number; lag: number }[]
+  rebuild: RebuildProgress | null // that runs in the process that answers
   storage: { name: string; bytes: number }[]
   disk: { total: number; free: number } | null
   memory: number
@@ -226,6 +227,15 @@ export interface Deliveries {
     error: string
     at: string
   }[]
+}
+
+export interface RebuildProgress {
+  projection: string
+  number: number // of the projection, from 1 on
+  of: number
+  what: string // is being done, such as 'messages read'; empty: nothing has been told yet
+  done: number
+  total: number
 }
 
 export interface RebuildReport {
