@@ -66,7 +66,7 @@ func (l *Log) insist(ctx context.Context, a *addition) (uint64, error) {
 			return seq, err
 		}
 		if l.elapsed()+wait > deadline {
-			err = fmt.Errorf("append to %s: no acknowledgement within %s: %w", a.stream, l.config.AckTimeout, err)
+			err = fmt.Errorf("append to %s: %w: no acknowledgement within %s: %w", a.stream, ErrBroken, l.config.AckTimeout, err)
 			l.broke(err)
 			return 0, err
 		}

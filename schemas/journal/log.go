@@ -142,7 +142,7 @@ func (l *Log) broke(why error) {
 		return
 	}
 	select {
-	case l.broken <- fmt.Errorf("%w: %w", ErrBroken, why):
+	case l.broken <- why:
 	default: // it is known
 	}
 }
