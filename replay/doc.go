@@ -54,6 +54,9 @@
 //     takes it back.
 //   - GET /sessions/{id}/export?format=ndjson|asciicast|html. A connection cut in the middle means
 //     that the export failed.
+//   - GET /sessions/{id}/files?from=1&limit=200 gives {"files":[M],"next":N or 0}, M being [MovedFile]; /files/{command}
+//     what was written to the one that a command opened, or with read=true what was read from it, as the recording holds it: with
+//     masks that look for content it does not. It is held against the recorded digest before its first byte is given.
 //   - GET /sessions/{id}/verify gives [Verification]; GET /verify (administrators) one a line.
 //   - POST /rebuild (administrators) gives {"projections":[RebuildReport]}; to who accepts application/x-ndjson,
 //     a [RebuildLine] a line: how far it is, each report, and at the end done or a problem.

@@ -87,6 +87,9 @@ func (s *Service) Mount(mux *http.ServeMux) {
 
 		"POST /api/v1/sessions/{id}/reveal": s.reveal,
 
+		"GET /api/v1/sessions/{id}/files":           s.files,
+		"GET /api/v1/sessions/{id}/files/{command}": s.takeFile,
+
 		"GET /api/v1/sessions/{id}/index":    s.index,
 		"GET /api/v1/sessions/{id}/keyframe": s.keyframe,
 		"GET /api/v1/sessions/{id}/moments":  s.moments,

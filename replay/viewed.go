@@ -18,6 +18,7 @@ const (
 	viewEntries = "entries"
 	viewSearch  = "search" // what search found in it
 	viewRun     = "run"    // what it did, beside other sessions of its run
+	viewFile    = "file"   // what it moved of one
 )
 
 // view records that the sender of a request reads a recording and, while the session is open, lets

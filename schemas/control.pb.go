@@ -1635,9 +1635,9 @@ func (x *PasskeyRemoved) GetUser() string {
 type Viewed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`            // replay, live, export, entries, reveal
+	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`            // replay, live, export, entries, reveal, search, run, file
 	Reason        string                 `protobuf:"bytes,160,opt,name=reason,proto3" json:"reason,omitempty"`    // why, of a reveal
-	Command       uint64                 `protobuf:"varint,161,opt,name=command,proto3" json:"command,omitempty"` // what was revealed: that of one command; 0: of the session
+	Command       uint64                 `protobuf:"varint,161,opt,name=command,proto3" json:"command,omitempty"` // what was revealed: that of one command; 0: of the session. Of a file: the command that opened it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

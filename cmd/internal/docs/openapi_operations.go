@@ -48,6 +48,10 @@ type (
 		Facets    map[string][]search.Count `json:"facets,omitempty"`
 		Histogram *search.Histogram         `json:"histogram,omitempty"`
 	}
+	movedFiles struct {
+		Files []replay.MovedFile `json:"files"`
+		Next  uint64             `json:"next"`
+	}
 	reason struct {
 		Reason string `json:"reason"`
 	}
@@ -111,9 +115,12 @@ var operations = map[string]operation{
 	"GET /api/v1/sessions/{id}": {summary: "One session.", answer: replay.Session{}},
 	"GET /api/v1/sessions/{id}/entries": {summary: "Facts and frames of a session, by number.", answer: entryPage{},
 		query: []string{"from: first number wanted", "limit"}},
-	"GET /api/v1/sessions/{id}/play":                        {summary: "A websocket: history from a number on, then what comes.", answer: websocket, query: []string{"from: first number wanted"}},
-	"GET /api/v1/sessions/{id}/index":                       {summary: "What a player draws beside a recording: activity, risk, alerts.", answer: replay.IndexAnswer{}},
-	"GET /api/v1/sessions/{id}/export":                      {summary: "The recording as a file.", answer: media("application/octet-stream"), query: []string{"format: html, asciicast or ndjson"}},
+	"GET /api/v1/sessions/{id}/play":   {summary: "A websocket: history from a number on, then what comes.", answer: websocket, query: []string{"from: first number wanted"}},
+	"GET /api/v1/sessions/{id}/index":  {summary: "What a player draws beside a recording: activity, risk, alerts.", answer: replay.IndexAnswer{}},
+	"GET /api/v1/sessions/{id}/export": {summary: "The recording as a file.", answer: media("application/octet-stream"), query: []string{"format: html, asciicast or ndjson"}},
+	"GET /api/v1/sessions/{id}/files":  {summary: "Files that the session moved.", answer: movedFiles{}, query: []string{"from: first number wanted", "limit: at most 1000, 200 by default"}},
+	"GET /api/v1/sessions/{id}/files/{command}": {summary: "What the session moved of the file that a command opened, once it is known to be what its digest says.", answer: media("application/octet-stream"),
+		query: []string{"read: true for what was read from the target; otherwise what was written to it"}},
 	"GET /api/v1/sessions/{id}/verify":                      {summary: "Whether the recording is whole and unaltered.", answer: replay.Verification{}},
 	"POST /api/v1/sessions/{id}/kill":                       {summary: "End the session now.", body: reason{}},
 	"POST /api/v1/sessions/{id}/annotations":                {summary: "Say something about an entry.", body: annotation{}},

@@ -93,6 +93,23 @@ export const remarks = (id: string, signal?: AbortSignal) => get<Remarks>(at(id)
 
 export const verify = (id: string, signal?: AbortSignal) => get<Verification>(at(id) + '/verify', signal)
 
+export interface MovedFile {
+  number: number
+  at_ms: number
+  command: number // that opened it
+  path: string
+  bytes_in: number // written to the target
+  bytes_out: number // read from it
+  digest_in: string // SHA-256, if that was in order and whole
+  digest_out: string
+  kept: boolean
+}
+
+export const files = (id: string, from: number, signal?: AbortSignal) =>
+  get<{ files: MovedFile[]; next: number }>(at(id) + '/files' + query({ from }), signal)
+
+export const filePath = (id: string, command: number, read: boolean) => at(id) + '/files/' + command + query({ read: read ? 'true' : undefined })
+
 export const annotate = async (id: string, number: number, text: string) =>
   (await (await request('POST', at(id) + '/annotations', { number, text })).json()) as Annotation
 

@@ -2,6 +2,13 @@ import * as client from '../api/client'
 
 const piece = 16 << 20 // bytes that are handed to the browser, which may put them on disk, at once
 
+// named is the file name that a header gives: in quotes, bare, or encoded where it is not ASCII.
+export function named(header: string): string {
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(header)?.[1]
+  if (encoded) return decodeURIComponent(encoded)
+  return /filename="?([^";]+)"?/.exec(header)?.[1] ?? 'sallyport-export'
+}
+
 // Download is an export on its way: how much of it is here, and a way to stop it. Nothing is saved before all of
 // it is here, so that nobody takes a part for the whole.
 export class Download {
@@ -25,8 +32,7 @@ export class Download {
   async run(path: string, lines: boolean) {
     try {
       const response = await client.request('GET', path, undefined, this.stop.signal)
-      const file = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'sallyport-export'
-      this.save(file, await this.take(response, lines))
+      this.save(named(response.headers.get('Content-Disposition') ?? ''), await this.take(response, lines))
       this.state = 'saved'
     } catch (err) {
       if (client.aborted(err)) {
