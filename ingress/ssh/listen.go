@@ -123,15 +123,7 @@ func (r *relay) targetChannel(ctx context.Context, nc xssh.NewChannel) {
 		_ = nc.Reject(xssh.Prohibited, "nobody asked for it")
 		return
 	}
-	r.wg.Go(func() {
-		defer func() {
-			r.mu.Lock()
-			r.open--
-			r.mu.Unlock()
-		}()
-		defer r.srv.recovered("a forwarded connection")
-		r.accepted(ctx, nc, t, parent)
-	})
+	r.serve("a forwarded connection", func() { r.accepted(ctx, nc, t, parent) })
 }
 
 // accepted relays a connection that somebody made to a listener on the target.

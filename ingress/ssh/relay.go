@@ -165,14 +165,19 @@ func (r *relay) newChannel(ctx context.Context, nc xssh.NewChannel) {
 		_ = nc.Reject(xssh.Prohibited, voice+"no more sessions were asked for")
 		return
 	}
+	r.serve("a channel", func() { serve(ctx, nc) })
+}
+
+// serve runs what serves a channel, which counts as open until then.
+func (r *relay) serve(what string, f func()) {
 	r.wg.Go(func() {
 		defer func() {
 			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.open--
-			r.mu.Unlock()
 		}()
-		defer r.srv.recovered("a channel")
-		serve(ctx, nc)
+		defer r.srv.recovered(what)
+		f()
 	})
 }
 
