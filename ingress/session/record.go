@@ -19,6 +19,9 @@ const (
 	piece     = 128 << 10
 	// MaxPayload is how much payload a protocol puts into one frame.
 	MaxPayload = 128 << 10
+	// MaxMoved is how much of it Moved puts into one: output goes in smaller pieces, so that one can be on its way
+	// while the next is recorded, within what may be unacknowledged.
+	MaxMoved = 256 << 10
 )
 
 // Parameter is a value bound to a statement.
@@ -267,12 +270,23 @@ func (s *Session) Bytes(ctx context.Context, b *schemas.Bytes) error {
 	return s.Err()
 }
 
-// Moved is Bytes for payload towards the target that is recorded piece by piece: it is acknowledged
-// after the next Flush, and forwarded only then.
-func (s *Session) Moved(ctx context.Context, b *schemas.Bytes) error {
-	_, err := s.w.Frame(ctx, &schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}})
+// Moved records payload towards the target piece by piece, and returns the number of what it recorded: it is forwarded
+// only after Acknowledged. It does not block; the caller bounds what waits for that.
+func (s *Session) Moved(b *schemas.Bytes) (number uint64, err error) {
+	number, err = s.w.Ahead(&schemas.Entry{At: s.now(), Kind: &schemas.Entry_Bytes{Bytes: b}})
 	s.moved(b.Channel, len(b.Data))
-	return s.fail(err)
+	return number, s.fail(err)
+}
+
+// Acknowledged returns once what Moved recorded under that number, and before, is acknowledged (0: nothing needs to be). It
+// fails when the session must end, even if the log took all.
+func (s *Session) Acknowledged(ctx context.Context, number uint64) error {
+	if number > 0 {
+		if err := s.w.Await(ctx, number); err != nil {
+			return s.fail(err)
+		}
+	}
+	return s.Err()
 }
 
 // Result records how a command ended. It travels with the next Commit.

@@ -321,8 +321,8 @@ func (ch *channel) hold(ctx context.Context, number uint64, c session.Command, d
 		})
 		defer in.onInterrupt(nil)
 	}
-	in.ahead(ch.r.limits.HeldInput)
-	defer in.ahead(2 * chunk)
+	in.bound(ch.r.limits.HeldInput)
+	defer in.bound(ahead)
 	go func() {
 		select {
 		case <-ch.over:

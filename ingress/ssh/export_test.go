@@ -3,6 +3,7 @@ package ssh
 import (
 	"bufio"
 	"bytes"
+	"io"
 )
 
 // What the package's pure parts do, for tests from outside.
@@ -89,3 +90,23 @@ func DecodeScp(b []byte) (name string, raw []byte, err error) {
 func AnswerIsAbout(text, name string) bool {
 	return scpAnswer{kind: scpWarning, text: text}.about(name)
 }
+
+// Input is what a client sends, read ahead.
+type Input struct{ inputReader }
+
+// NewInput reads ahead from r.
+func NewInput(r io.Reader) Input {
+	in := newInput()
+	go in.run(r, nil)
+	return Input{inputReader{in, nil}}
+}
+
+// Ahead is how many bytes were read and not taken.
+func (i Input) Ahead() int {
+	i.in.mu.Lock()
+	defer i.in.mu.Unlock()
+	return i.in.size
+}
+
+// OnInterrupt is onInterrupt.
+func (i Input) OnInterrupt(f func()) { i.in.onInterrupt(f) }

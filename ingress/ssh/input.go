@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -42,11 +43,24 @@ func (c *copier) next() ([]byte, error) {
 	return c.large[:n], err
 }
 
+// give hands the buffer that next has just read into to the caller.
+func (c *copier) give() *[chunk]byte {
+	b := c.large
+	c.large = buffers.Get().(*[chunk]byte)
+	return b
+}
+
 func (c *copier) free() {
 	if c.large != nil {
 		buffers.Put(c.large)
 		c.large = nil
 	}
+}
+
+// piece is a part of what was read and not taken yet.
+type piece struct {
+	data []byte
+	of   *[chunk]byte // the buffer of the pool that data is in; nil: it has one of its own
 }
 
 // input is what a client sends on a channel, read ahead up to a bound, so that its end and an
@@ -55,7 +69,8 @@ type input struct {
 	limit int
 
 	mu        sync.Mutex
-	data      []byte
+	pieces    []piece
+	size      int           // of all pieces
 	err       error         // what ended it
 	ready     chan struct{} // holds a token when there may be something to take
 	room      chan struct{} // holds a token when there may be room
@@ -66,8 +81,15 @@ type input struct {
 
 var errOver = errors.New("the channel is over")
 
+// ahead is how much is read ahead while nothing is held: the largest SFTP packet.
+const ahead = 4 * chunk
+
+// worth is how much of a buffer of the pool must be filled for it to be kept as it is. Less is copied, so that what is
+// read ahead takes at most four times its size.
+const worth = chunk / 4
+
 func newInput() *input {
-	return &input{limit: 2 * chunk, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	return &input{limit: ahead, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // run reads from until its end.
@@ -76,7 +98,7 @@ func (in *input) run(from io.Reader, over <-chan struct{}) {
 	defer c.free()
 	for {
 		b, err := c.next()
-		for !in.put(b, err) {
+		for !in.put(&c, b, err) {
 			select {
 			case <-in.room:
 			case <-over:
@@ -89,11 +111,11 @@ func (in *input) run(from io.Reader, over <-chan struct{}) {
 	}
 }
 
-// put adds what was read, if there is room.
-func (in *input) put(b []byte, err error) bool {
+// put adds what c read, if there is room.
+func (in *input) put(c *copier, b []byte, err error) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.data) > 0 && len(in.data)+len(b) > in.limit {
+	if in.size > 0 && in.size+len(b) > in.limit {
 		return false
 	}
 	if in.interrupt != nil {
@@ -102,11 +124,28 @@ func (in *input) put(b []byte, err error) bool {
 			b = nil
 		}
 	}
-	in.data = append(in.data, b...)
+	in.add(c, b)
 	in.err = err
 	signal(in.ready)
 	in.wake()
 	return true
+}
+
+// add adds b, and the buffer that it is in when that is full enough.
+func (in *input) add(c *copier, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	in.size += len(b)
+	if len(b) >= worth {
+		in.pieces = append(in.pieces, piece{b, c.give()})
+		return
+	}
+	if n := len(in.pieces); n > 0 && in.pieces[n-1].of == nil {
+		in.pieces[n-1].data = append(in.pieces[n-1].data, b...)
+		return
+	}
+	in.pieces = append(in.pieces, piece{data: bytes.Clone(b)})
 }
 
 // feed has serve called whenever there is something to take, or the input has ended, by a goroutine that is there only
@@ -119,7 +158,7 @@ func (in *input) feed(serve func() bool) {
 }
 
 func (in *input) wake() {
-	if in.serve != nil && !in.serving && (len(in.data) > 0 || in.err != nil) {
+	if in.serve != nil && !in.serving && (in.size > 0 || in.err != nil) {
 		in.serving = true
 		go in.hand()
 	}
@@ -128,7 +167,7 @@ func (in *input) wake() {
 func (in *input) hand() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for in.serve != nil && (len(in.data) > 0 || in.err != nil) {
+	for in.serve != nil && (in.size > 0 || in.err != nil) {
 		serve := in.serve
 		in.mu.Unlock()
 		more := serve()
@@ -145,7 +184,7 @@ func (in *input) hand() {
 func (in *input) wait(over <-chan struct{}) error {
 	for {
 		in.mu.Lock()
-		n, err := len(in.data), in.err
+		n, err := in.size, in.err
 		in.mu.Unlock()
 		switch {
 		case n > 0:
@@ -161,17 +200,40 @@ func (in *input) wait(over <-chan struct{}) error {
 	}
 }
 
-// take moves up to len(dst) bytes into dst.
-func (in *input) take(dst []byte) int {
+// waits reports whether there is something to take.
+func (in *input) waits() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	n := copy(dst, in.data)
-	in.data = in.data[:copy(in.data, in.data[n:])]
-	if len(in.data) == 0 && cap(in.data) > first {
-		in.data = nil
+	return in.size > 0
+}
+
+// take moves up to len(dst) bytes into dst.
+func (in *input) take(dst []byte) (n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for len(in.pieces) > 0 && n < len(dst) {
+		p := &in.pieces[0]
+		moved := copy(dst[n:], p.data)
+		n += moved
+		if p.data = p.data[moved:]; len(p.data) == 0 {
+			in.drop(1)
+		}
 	}
+	in.size -= n
 	signal(in.room)
 	return n
+}
+
+// drop gives up the first n pieces. The lock is held.
+func (in *input) drop(n int) {
+	for _, p := range in.pieces[:n] {
+		if p.of != nil {
+			buffers.Put(p.of)
+		}
+	}
+	if in.pieces = slices.Delete(in.pieces, 0, n); len(in.pieces) == 0 {
+		in.pieces = nil
+	}
 }
 
 // inputReader is an input for who decodes it. It ends with errOver when over is closed.
@@ -187,8 +249,8 @@ func (r inputReader) Read(dst []byte) (int, error) {
 	return r.in.take(dst), nil
 }
 
-// ahead sets how much is read ahead.
-func (in *input) ahead(limit int) {
+// bound sets how much is read ahead.
+func (in *input) bound(limit int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.limit = limit
@@ -200,10 +262,12 @@ func (in *input) onInterrupt(f func()) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.interrupt = f
-	if i := bytes.IndexByte(in.data, 0x03); f != nil && i >= 0 {
-		f()
-		in.data = nil
+	if f == nil || !slices.ContainsFunc(in.pieces, func(p piece) bool { return bytes.IndexByte(p.data, 0x03) >= 0 }) {
+		return
 	}
+	f()
+	in.drop(len(in.pieces))
+	in.size = 0
 }
 
 func signal(c chan struct{}) {

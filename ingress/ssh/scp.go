@@ -195,19 +195,12 @@ func (x *scp) abandon() error {
 	return x.close(&schemas.Failure{Severity: "UNKNOWN", Message: "the channel was closed first"})
 }
 
-// content records a piece of the file that is open.
-func (x *scp) content(ctx context.Context, b []byte, channel schemas.Channel, d *digest) error {
-	offset := d.bytes
-	x.file.went(d, offset, b)
+// content records a piece of the file that is open, on its way to the client.
+func (x *scp) content(ctx context.Context, b []byte) error {
+	offset := x.file.out.bytes
+	x.file.went(&x.file.out, offset, b)
 	if !x.keep {
 		return nil
 	}
-	s := x.ch.r.s
-	record := s.Bytes
-	if channel == schemas.Channel_CHANNEL_IN {
-		record = s.Moved
-	}
-	return pieces(b, offset, func(data []byte, offset uint64) error {
-		return record(ctx, &schemas.Bytes{Command: x.file.number, Channel: channel, Format: "file", Data: data, Offset: offset})
-	})
+	return x.ch.r.s.Bytes(ctx, &schemas.Bytes{Command: x.file.number, Channel: schemas.Channel_CHANNEL_OUT, Format: "file", Data: b, Offset: offset})
 }

@@ -116,7 +116,7 @@ func (x *scp) send(ctx context.Context, size uint64) error {
 			return err
 		}
 		left -= uint64(n)
-		if err := x.content(ctx, x.buf[:n], schemas.Channel_CHANNEL_OUT, &x.file.out); err != nil {
+		if err := x.content(ctx, x.buf[:n]); err != nil {
 			return err
 		}
 		if s.Strict {

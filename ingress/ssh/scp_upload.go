@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
+	"sallyport/ingress/session"
 	"sallyport/schemas"
 )
 
@@ -149,28 +151,9 @@ func (x *scp) allowed(ctx context.Context, at place, looked error, rec scpRecord
 
 // receive passes a file's data on to the target, recorded first, and returns what the target makes of it.
 func (x *scp) receive(ctx context.Context, size uint64) (scpAnswer, error) {
-	s := x.ch.r.s
-	for left := size; left > 0; {
-		n, err := io.ReadAtLeast(x.client, x.buf[:min(left, chunk)], 1)
-		if err != nil {
-			return scpAnswer{}, ofClient(err)
-		}
-		left -= uint64(n)
-		if err := s.Wait(ctx); err != nil {
-			return scpAnswer{}, err
-		}
-		if err := x.content(ctx, x.buf[:n], schemas.Channel_CHANNEL_IN, &x.file.in); err != nil {
-			return scpAnswer{}, err
-		}
-		if err := s.Flush(ctx); err != nil {
-			return scpAnswer{}, err
-		}
-		if err := s.Err(); err != nil {
-			return scpAnswer{}, err
-		}
-		if err := x.say(x.toTarget, x.buf[:n]); err != nil {
-			return scpAnswer{}, err
-		}
+	f := newForwarder(x.ch.r.s, x.c, x.toTarget)
+	if err := errors.Join(x.data(ctx, f, size), f.wait()); err != nil {
+		return scpAnswer{}, err
 	}
 	sent, err := x.fromClient()
 	if err != nil {
@@ -188,4 +171,31 @@ func (x *scp) receive(ctx context.Context, size uint64) (scpAnswer, error) {
 		why = refusedFile(a)
 	}
 	return a, x.close(why)
+}
+
+// data reads and records a file's data, which f passes on.
+func (x *scp) data(ctx context.Context, f *forwarder, size uint64) error {
+	for left := size; left > 0; {
+		most := int(min(left, session.MaxMoved))
+		buf := slices.Grow(f.buffer(), most)[:most]
+		n, err := io.ReadAtLeast(x.client, buf, 1)
+		if err != nil {
+			return ofClient(err)
+		}
+		left -= uint64(n)
+		if err := x.ch.r.s.Wait(ctx); err != nil {
+			return err
+		}
+		offset := x.file.in.bytes
+		x.file.went(&x.file.in, offset, buf[:n])
+		if x.keep {
+			if f.recorded, err = x.ch.r.s.Moved(&schemas.Bytes{Command: x.file.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: buf[:n], Offset: offset}); err != nil {
+				return err
+			}
+		}
+		if err := f.pass(ctx, buf[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

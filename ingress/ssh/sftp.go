@@ -18,7 +18,7 @@ import (
 // Bounds of one SFTP channel.
 const (
 	maxRequests = 8192      // that are not answered
-	gathered    = 256 << 10 // bytes of writes that are recorded and forwarded together
+	gathered    = 192 << 10 // bytes for the target after which a batch of them is forwarded; one may have more
 )
 
 // sftp relays the SFTP subsystem: each request is decoded, those that name a path are judged and
@@ -101,27 +101,12 @@ func (x *sftp) front(ctx context.Context, in *bufio.Reader) error {
 	if _, err := x.to.Write([]byte{0, 0, 0, 5, fxpInit, 0, 0, 0, 3}); err != nil {
 		return errOver
 	}
-	var out []byte // recorded, not yet acknowledged
-	flush := func() error {
-		if len(out) == 0 {
-			return nil
-		}
-		if err := x.ch.r.s.Flush(ctx); err != nil {
-			return err
-		}
-		if err := x.ch.r.s.Err(); err != nil {
-			return err
-		}
-		_, err := x.to.Write(out)
-		out = out[:0]
-		if err != nil {
-			return errOver
-		}
-		return nil
-	}
+	f := newForwarder(x.ch.r.s, x.c, x.to)
+	buf = buf[:0]
 	for {
+		start := len(buf) // of the packet, behind those that are gathered
 		if p, buf, err = readPacket(in, buf); err != nil {
-			return errors.Join(flush(), err)
+			return errors.Join(f.pass(ctx, buf), f.wait(), err)
 		}
 		x.c.bytesIn.Add(uint64(len(p.raw)))
 		if err := x.ch.r.s.Wait(ctx); err != nil {
@@ -131,23 +116,29 @@ func (x *sftp) front(ctx context.Context, in *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		if !known {
-			if err := x.answer(statusPacket(q.id, fxUnsupported, "the gateway does not know this operation")); err != nil {
+		moves := known && (q.typ == fxpWrite || q.typ == fxpRead)
+		if !moves { // the target may be asked something first, and what came before has an answer to come
+			if buf, err = f.clear(ctx, buf, start); err != nil {
 				return err
 			}
-			continue
 		}
-		pass, err := x.request(ctx, &q, flush)
+		pass := known
+		if known {
+			pass, err = x.request(ctx, &q, f)
+		} else {
+			err = x.answer(statusPacket(q.id, fxUnsupported, "the gateway does not know this operation"))
+		}
 		if err != nil {
 			return err
 		}
-		if pass {
-			out = append(out, p.raw...)
-		}
-		if q.typ != fxpWrite && q.typ != fxpRead || len(out) >= gathered || in.Buffered() < 4 {
-			if err := flush(); err != nil {
+		switch {
+		case !pass:
+			buf = buf[:0]
+		case !moves || len(buf) >= gathered || in.Buffered() < 4 && !x.c.in.waits():
+			if err := f.pass(ctx, buf); err != nil {
 				return err
 			}
+			buf = f.buffer()
 		}
 	}
 }
@@ -162,8 +153,8 @@ func (x *sftp) answer(b []byte) error {
 	return nil
 }
 
-// request records what a request does, and says whether it is passed on. flush sends what came before.
-func (x *sftp) request(ctx context.Context, q *request, flush func() error) (pass bool, err error) {
+// request records what a request does, and says whether it is passed on, by f.
+func (x *sftp) request(ctx context.Context, q *request, f *forwarder) (pass bool, err error) {
 	a := &asked{typ: q.typ, handle: q.handle, offset: q.offset, began: x.ch.r.s.Now().UnixNano()}
 	if q.typ == fxpFsetstat {
 		if f := x.file(q.handle); f != nil {
@@ -173,14 +164,11 @@ func (x *sftp) request(ctx context.Context, q *request, flush func() error) (pas
 	op, follows := q.operation()
 	switch {
 	case op != nil:
-		if err := flush(); err != nil {
-			return false, err
-		}
 		if pass, err = x.judge(ctx, q, op, follows, a); !pass || err != nil {
 			return false, err
 		}
 	case q.typ == fxpWrite:
-		if err := x.written(ctx, q); err != nil {
+		if err := x.written(q, f); err != nil {
 			return false, err
 		}
 	}
@@ -204,25 +192,26 @@ func (x *sftp) file(handle string) *openFile {
 	return x.files[handle]
 }
 
-// written records data on its way to the target. It is acknowledged by the next flush.
-func (x *sftp) written(ctx context.Context, q *request) error {
-	f := x.file(q.handle)
-	if f == nil { // the target will say so
+// written records data on its way to the target, for which f waits.
+func (x *sftp) written(q *request, f *forwarder) error {
+	file := x.file(q.handle)
+	if file == nil { // the target will say so
 		return nil
 	}
-	f.went(&f.in, q.offset, q.data)
+	file.went(&file.in, q.offset, q.data)
 	if !x.keep {
 		return nil
 	}
-	return pieces(q.data, q.offset, func(data []byte, offset uint64) error {
-		return x.ch.r.s.Moved(ctx, &schemas.Bytes{Command: f.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: data, Offset: offset})
+	return pieces(q.data, q.offset, session.MaxMoved, func(data []byte, offset uint64) (err error) {
+		f.recorded, err = x.ch.r.s.Moved(&schemas.Bytes{Command: file.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: data, Offset: offset})
+		return err
 	})
 }
 
-// pieces calls f for parts of data that fit a frame.
-func pieces(data []byte, offset uint64, f func(data []byte, offset uint64) error) error {
+// pieces calls f for parts of data of at most most bytes.
+func pieces(data []byte, offset uint64, most int, f func(data []byte, offset uint64) error) error {
 	for len(data) > 0 {
-		n := min(len(data), session.MaxPayload)
+		n := min(len(data), most)
 		if err := f(data[:n], offset); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"sallyport/ingress/session"
 	"sallyport/schemas"
 )
 
@@ -40,7 +41,7 @@ func (x *sftp) back(ctx context.Context, out *bufio.Reader) error {
 		return err
 	}
 	for {
-		if p, buf, err = readPacket(out, buf); err != nil {
+		if p, buf, err = readPacket(out, buf[:0]); err != nil {
 			return err
 		}
 		pass, err := x.answered(ctx, p)
@@ -115,7 +116,7 @@ func (x *sftp) read(ctx context.Context, a *asked, data []byte) error {
 	if !x.keep {
 		return nil
 	}
-	return pieces(data, a.offset, func(data []byte, offset uint64) error {
+	return pieces(data, a.offset, session.MaxPayload, func(data []byte, offset uint64) error {
 		return x.ch.r.s.Bytes(ctx, &schemas.Bytes{Command: f.number, Channel: schemas.Channel_CHANNEL_OUT, Format: "file", Data: data, Offset: offset})
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 )
 
 // Packet types of SFTP version 3: draft-ietf-secsh-filexfer-02 section 3.
@@ -72,30 +73,26 @@ type packet struct {
 	body []byte // after the type
 }
 
-// readPacket reads a packet into buf, which grows as needed and is returned.
+// readPacket reads a packet, which is appended to buf: that grows as needed and is returned.
 func readPacket(r io.Reader, buf []byte) (packet, []byte, error) {
-	if cap(buf) < 64 {
-		buf = make([]byte, 0, 64)
-	}
-	buf = buf[:4]
-	if _, err := io.ReadFull(r, buf); err != nil {
+	start := len(buf)
+	buf = slices.Grow(buf, 64)[:start+4]
+	if _, err := io.ReadFull(r, buf[start:]); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errPacket
 		}
-		return packet{}, buf, err
+		return packet{}, buf[:start], err
 	}
-	n := binary.BigEndian.Uint32(buf)
+	n := binary.BigEndian.Uint32(buf[start:])
 	if n < 1 || n > maxPacket {
-		return packet{}, buf, errPacket
+		return packet{}, buf[:start], errPacket
 	}
-	if cap(buf) < int(4+n) {
-		buf = append(make([]byte, 0, max(int(4+n), 2*cap(buf))), buf...)
+	buf = slices.Grow(buf, int(n))[:start+4+int(n)]
+	raw := buf[start:]
+	if _, err := io.ReadFull(r, raw[4:]); err != nil {
+		return packet{}, buf[:start], errPacket
 	}
-	buf = buf[:4+n]
-	if _, err := io.ReadFull(r, buf[4:]); err != nil {
-		return packet{}, buf, errPacket
-	}
-	return packet{raw: buf, typ: buf[4], body: buf[5:]}, buf, nil
+	return packet{raw: raw, typ: raw[4], body: raw[5:]}, buf, nil
 }
 
 // fields reads the body of a packet. After the first field that is not there, bad is set and

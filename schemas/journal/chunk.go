@@ -33,8 +33,8 @@ type chunk struct {
 // Pools of small buffers (facts) and of large ones (frames).
 type chunkPool struct{ pool sync.Pool }
 
-// keepBuffer is the largest buffer worth keeping.
-const keepBuffer = 256 << 10
+// keepBuffer is the largest buffer worth keeping: the largest frame, and what is around it.
+const keepBuffer = 256<<10 + 16<<10
 
 func (p *chunkPool) get(room int, now time.Duration) *chunk {
 	c, _ := p.pool.Get().(*chunk)

@@ -103,6 +103,28 @@ func (w *Writer) Frame(ctx context.Context, e *schemas.Entry) (number uint64, er
 	return e.Number, nil
 }
 
+// Ahead is Frame for what its caller acts on only after Await, and has little of in that state: it does not block.
+func (w *Writer) Ahead(e *schemas.Entry) (number uint64, err error) {
+	w.log.framed(e.SizeVT())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.add(&w.frames, e); err != nil {
+		return 0, err
+	}
+	w.schedule(&w.frames)
+	return e.Number, nil
+}
+
+// Await returns once the frame of that number, and every frame before it, is acknowledged.
+func (w *Writer) Await(ctx context.Context, number uint64) error {
+	w.mu.Lock()
+	if err := w.usable(); err != nil || w.frames.number >= number {
+		w.mu.Unlock()
+		return err
+	}
+	return w.wait(ctx, &w.frames, number)
+}
+
 // Hasten publishes what is pending without waiting for FlushEvery, unless the time before it did so less
 // than FlushEvery ago: what comes after a rest goes at once, and what follows closely in groups. It
 // does not block. It is for frames that somebody who watches wants to see as they come.
