@@ -48,7 +48,8 @@
 // Queries are not evaluated document by document. The index keeps, for every term, a bitmap of the
 // documents that have it; and, or and not are operations on bitmaps, counts of facets and of bars are
 // sizes of intersections, and only a phrase looks into documents (for the positions of its words, in
-// those that have all of them). A document has a term for the day, hour, minute, second and 10 ms of
+// those that have all of them and of which the notes on common words that stand next to each other
+// do not tell, see words.Pairs). A document has a term for the day, hour, minute, second and 10 ms of
 // its time, so the newest hits are found by going down from the last day that has any, and only a few
 // thousand are ever sorted. So what a query costs hardly grows with what it matches.
 //

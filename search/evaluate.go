@@ -197,7 +197,7 @@ func (e *evaluator) text(t query.Term, s scope) (set, error) {
 	}
 	out := make(set, len(e.view.segments))
 	for _, p := range s.parts {
-		found, err := w.in(e.view, textField(p), s.within)
+		found, err := w.in(e.view, p, s.within)
 		if err != nil {
 			return nil, err
 		}
@@ -206,14 +206,14 @@ func (e *evaluator) text(t query.Term, s scope) (set, error) {
 	return out, nil
 }
 
-func (w wanted) in(v *view, field string, within set) (set, error) {
+func (w wanted) in(v *view, part string, within set) (set, error) {
 	switch {
 	case w.prefix != "":
-		return v.between(field, w.prefix, afterPrefix(w.prefix))
+		return v.between(textField(part), w.prefix, afterPrefix(w.prefix))
 	case len(w.phrase) == 1:
-		return v.postings(field, w.phrase[0])
+		return v.postings(textField(part), w.phrase[0])
 	}
-	return v.phrase(field, w.phrase, within)
+	return v.phrase(part, w.phrase, within)
 }
 
 // readable is what may be read. Everything is looked for within it alone: totals must not tell of

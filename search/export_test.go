@@ -21,3 +21,8 @@ func Unkept(s *Service) int {
 	defer s.writing.Unlock()
 	return s.store.unkept
 }
+
+// MadeBy makes the index of s one of another format.
+func MadeBy(s *Service, format string) error {
+	return s.store.bleve.SetInternal(keyFormat, []byte(format))
+}

@@ -124,14 +124,19 @@ func withTails(names []string) []string {
 }
 
 func (f fields) texts(r *record) {
-	parts := map[string]bool{r.Part: true}
-	for i, t := range r.texts() {
-		f.text(t.field, t.text, uint64(i))
-		parts[t.field] = true
+	parts := map[string]words.Pairs{r.Part: nil}
+	add := func(part, value string, at uint64) {
+		if value != "" {
+			parts[part] = append(parts[part], f.text(part, value, at))
+		}
 	}
-	f.text(r.Part, r.Tag, 1<<16)
-	for p := range parts {
+	for i, t := range r.texts() {
+		add(t.field, t.text, uint64(i))
+	}
+	add(r.Part, r.Tag, 1<<16)
+	for p, texts := range parts {
 		f.keywords(query.In, p)
+		f.doc.AddField(document.NewTextFieldCustom(nearField(p), nil, nil, keyword, texts))
 	}
 	if r.Failure != nil {
 		f.keywords(query.Error, r.Failure.Code)
@@ -141,10 +146,8 @@ func (f fields) texts(r *record) {
 // textField is the index's field for the words of a part.
 func textField(part string) string { return "text." + part }
 
-func (f fields) text(part, value string, at uint64) {
-	if value == "" {
-		return
-	}
-	f.doc.AddField(document.NewTextFieldCustom(textField(part), []uint64{at}, []byte(value),
-		index.IndexField|index.IncludeTermVectors, words.Analyzer{}))
+func (f fields) text(part, value string, at uint64) *words.Text {
+	t := words.NewText(value)
+	f.doc.AddField(document.NewTextFieldCustom(textField(part), []uint64{at}, []byte(value), index.IndexField|index.IncludeTermVectors, t))
+	return t
 }

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// phrase are the documents of a set that have terms at successive positions of one text; "" is any
+// phrase are the documents of a set that have terms at successive positions of one text of a part; "" is any
 // term.
-func (v *view) phrase(field string, terms []string, within set) (set, error) {
+func (v *view) phrase(part string, terms []string, within set) (set, error) {
+	field := textField(part)
 	all := within
 	for _, t := range terms {
 		if t == "" {
@@ -24,10 +25,14 @@ func (v *view) phrase(field string, terms []string, within set) (set, error) {
 		}
 		all = and(all, one)
 	}
+	found, unsure, err := v.chain(part, terms, all)
+	if err != nil {
+		return nil, err
+	}
 	out := make(set, len(v.segments))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, candidates := range all {
+	for i, candidates := range unsure {
 		if candidates == nil {
 			continue
 		}
@@ -36,7 +41,8 @@ func (v *view) phrase(field string, terms []string, within set) (set, error) {
 			return err
 		})
 	}
-	return out, g.Wait()
+	err = g.Wait()
+	return or(found, out), err
 }
 
 // phraseIn are those of the candidates, which have all terms, in which they stand in a row.

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -198,5 +199,31 @@ func TestABrokenIndexIsBuiltAnew(t *testing.T) {
 	caughtUp(t, s)
 	if r := rebuild(t, s); !r.Equal || r.Entries != want {
 		t.Errorf("%+v, want %d", r, want)
+	}
+}
+
+// TestAnIndexOfAnotherReleaseIsBuiltAnew: an upgrade whose documents look otherwise needs nobody's hand.
+func TestAnIndexOfAnotherReleaseIsBuiltAnew(t *testing.T) {
+	dir := t.TempDir()
+	l := openLog(t, t.TempDir())
+	tale(t, l)
+	s := openSearch(t, l, dir, everybody{})
+	stop := run(t, s)
+	caughtUp(t, s)
+	stop()
+	if err := errors.Join(search.MadeBy(s, "2"), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = openSearch(t, l, dir, everybody{})
+	if st, err := s.Status(context.Background()); err != nil || st.Documents != 0 || st.Position != (search.Position{}) {
+		t.Errorf("as it is opened: %+v, %v", st, err)
+	}
+	run(t, s)
+	caughtUp(t, s)
+	if got := numbers(t, s, `"delete from"`); len(got) != 1 {
+		t.Errorf("found %v", got)
+	}
+	if r := rebuild(t, s); !r.Equal {
+		t.Errorf("%+v", r)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // format names what the documents look like. An index of another format is built anew.
-const format = "2"
+const format = "3"
 
 var keyFormat, keyPosition = []byte("format"), []byte("position")
 

@@ -75,7 +75,7 @@ func run(t testing.TB, s *search.Service) (stop func()) {
 // caughtUp waits until everything written is searchable.
 func caughtUp(t testing.TB, s *search.Service) {
 	t.Helper()
-	within(t, s, time.Minute)
+	within(t, s, 5*time.Minute)
 }
 
 func within(t testing.TB, s *search.Service, most time.Duration) {
