@@ -152,8 +152,9 @@ func (s *Service) moments(w http.ResponseWriter, r *http.Request) error {
 	var first int64
 	var one Session
 	var places sparse[Place]
+	var conceals []uint64
 	err = s.indexed(r, func(session Session, i *Index) error {
-		one, first = session, i.First
+		one, first, conceals = session, i.First, slices.Clone(i.Conceals)
 		if before > 0 {
 			places = i.Places
 			places.Items = slices.Clone(places.Items)
@@ -185,6 +186,9 @@ func (s *Service) moments(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	for _, m := range answer.Moments {
+		_, m.Conceals = slices.BinarySearch(conceals, m.Number)
 	}
 	answer.Moments = list(answer.Moments)
 	return reply(w, answer)

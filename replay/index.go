@@ -29,6 +29,7 @@ type Index struct {
 	AlertsOut uint64           // that are not in Alerts
 	Keyframes sparse[Keyframe] // of terminals
 	Sized     bool             // some command has a terminal
+	Conceals  []uint64         // commands of which something is concealed, in order: the first ones
 	Resume    Keyframe         // what the terminals show after Number; made when the index is put away
 
 	Since struct { // the last keyframe that was due
@@ -40,7 +41,7 @@ type Index struct {
 }
 
 // indexVersion changes with what the fold makes of the same entries.
-const indexVersion = 2
+const indexVersion = 3
 
 // Bounds of an index.
 const (
@@ -48,6 +49,7 @@ const (
 	mostPlaces    = 4096
 	mostAlerts    = 5000
 	mostKeyframes = 1024
+	mostConceals  = 4096
 )
 
 // Spacing is when a keyframe is made: what a player has to read after one is bounded by these. What is zero is the default.
@@ -204,12 +206,21 @@ func (x *Index) fold(l journal.Located) {
 		x.bytes(k.Bytes, t)
 	case *schemas.Entry_Terminal:
 		x.sized(k.Terminal)
+	case *schemas.Entry_Concealed:
+		x.conceals(k.Concealed.GetCommand())
 	}
 	x.keyframe(t)
 }
 
 // terminals reports whether what a protocol shows is more than its facts tell.
 func terminals(protocol string) bool { return protocol != "postgres" && protocol != "mysql" }
+
+// conceals notes that something of a command is concealed: how much is on record only when it ends, which a shell may do hours later.
+func (x *Index) conceals(command uint64) {
+	if i, there := slices.BinarySearch(x.Conceals, command); !there && len(x.Conceals) < mostConceals {
+		x.Conceals = slices.Insert(x.Conceals, i, command)
+	}
+}
 
 func (x *Index) alert(t int64, what string, risk byte) {
 	i := x.Activity.at(t)

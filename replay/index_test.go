@@ -295,3 +295,31 @@ func TestAnIndexIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// Of a shell that is open it is known that something is concealed before it is known how much.
+func TestMomentsTellWhatIsConcealed(t *testing.T) {
+	w, _ := seekable(t)
+	s := w.gateway.Open(first, func(o *schemas.Opened) { o.Protocol = "ssh" })
+	open := func() uint64 {
+		return s.Command(&schemas.Command{Kind: schemas.CommandKind_COMMAND_KIND_SHELL}, schemas.Outcome_OUTCOME_ALLOW)
+	}
+	plain, shell := open(), open()
+	w.listed(first)
+	conceals := func() string {
+		_, body := w.get("root", "/sessions/"+string(first)+"/moments")
+		out := ""
+		for _, m := range decode[struct{ Moments []replay.Moment }](t, body).Moments {
+			out += fmt.Sprintf("%d:%t ", m.Number, m.Conceals)
+		}
+		return out
+	}
+	if got, want := conceals(), fmt.Sprintf("%d:false %d:false ", plain, shell); got != want {
+		t.Errorf("at first %s, want %s", got, want)
+	}
+	for range 2 {
+		s.Frame(&schemas.Entry{Kind: &schemas.Entry_Concealed{Concealed: &schemas.Concealed{Command: shell, Masks: []string{"pii"}, Key: "k", Data: []byte("x")}}})
+	}
+	if got, want := conceals(), fmt.Sprintf("%d:false %d:true ", plain, shell); got != want {
+		t.Errorf("then %s, want %s", got, want)
+	}
+}

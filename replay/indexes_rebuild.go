@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"sallyport/schemas"
@@ -103,6 +104,8 @@ func (x *Index) unlike(y *Index) string {
 		return "its activity is another"
 	case x.AlertsOut != y.AlertsOut || !reflect.DeepEqual(x.Alerts, y.Alerts):
 		return "its alerts are others"
+	case !slices.Equal(x.Conceals, y.Conceals):
+		return "what it conceals is other"
 	case !reflect.DeepEqual(places(x.Keyframes), places(y.Keyframes)):
 		return "its keyframes are others"
 	}

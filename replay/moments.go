@@ -32,6 +32,7 @@ type Moment struct {
 	Refused    bool     `json:"refused,omitempty"`
 	Masked     uint64   `json:"masked,omitempty"`   // values
 	Revealed   uint64   `json:"revealed,omitempty"` // of these, shown to the client: the recording conceals them
+	Conceals   bool     `json:"conceals,omitempty"` // the recording conceals something of it, however much
 	Status     *int32   `json:"status,omitempty"`   // exit status of what was observed
 }
 

@@ -26,7 +26,8 @@ func TestRevealInTheBrowser(t *testing.T) {
 		"SALLYPORT_REASON=which customer was called")
 }
 
-// TestRevealTerminalInTheBrowser has a real Chromium reveal what masks hid from the recording of a real ssh's terminal.
+// TestRevealTerminalInTheBrowser has a real Chromium reveal what masks hid from the recording of a real ssh's terminal, while
+// that is open and when it is closed.
 func TestRevealTerminalInTheBrowser(t *testing.T) {
 	g, sshd := newSSHGateway(t)
 	g.declareSSH(sshd, masksAddresses)
@@ -36,6 +37,17 @@ func TestRevealTerminalInTheBrowser(t *testing.T) {
 	carol := g.sallyport("token", "create", "--user", "carol", "--group", "eng", "--group", "privacy", "--ttl", "1h")
 	client := g.ssh(g.port, "carol+web1", carol)
 	client.run("cat "+file, "\x1b[1mzanzibar.quux\x1b[m@example.org")
+	reveal := func(id string) {
+		t.Helper()
+		b := &browser{t: t, g: g}
+		b.play("reveal.mjs", "SALLYPORT_SESSION="+id, "SALLYPORT_VALUE="+value, "SALLYPORT_PLACE=output at byte", "SALLYPORT_ERROR=", "SALLYPORT_TOKEN="+carol,
+			"SALLYPORT_GUEST="+g.token("alice"), "SALLYPORT_REASON=which customer was called")
+	}
+	g.await("carol's session to be listed", func() bool { return len(g.sessions()) == 1 })
+	if one := g.sessions()[0]; !one.Open {
+		t.Fatalf("it is closed: %+v", one)
+	}
+	reveal(g.sessions()[0].ID)
 	if _, err := io.WriteString(client.in, "exit\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -44,16 +56,6 @@ func TestRevealTerminalInTheBrowser(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("ssh did not end")
 	}
-	id := ""
-	g.await("carol's session to be closed", func() bool {
-		for _, s := range g.sessions() {
-			if !s.Open {
-				id = s.ID
-			}
-		}
-		return id != ""
-	})
-	b := &browser{t: t, g: g}
-	b.play("reveal.mjs", "SALLYPORT_SESSION="+id, "SALLYPORT_VALUE="+value, "SALLYPORT_PLACE=output at byte", "SALLYPORT_ERROR=", "SALLYPORT_TOKEN="+carol,
-		"SALLYPORT_GUEST="+g.token("alice"), "SALLYPORT_REASON=which customer was called")
+	g.await("carol's session to be closed", func() bool { return !g.sessions()[0].Open })
+	reveal(g.sessions()[0].ID)
 }

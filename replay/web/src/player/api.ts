@@ -52,6 +52,7 @@ export interface Moment {
   refused?: boolean
   masked?: number
   revealed?: number // of these, shown to the client
+  conceals?: boolean // something was: how much is known when the command ends
   status?: number
 }
 
