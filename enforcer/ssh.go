@@ -212,7 +212,7 @@ func (v *judgement) forward(rules *resources.SSH, f Forward) {
 }
 
 // sshMasked plans what is masked in what programs write: content that masks look for. What files and forwarded
-// connections hold is not masked: a file that may have it is not read.
+// connections hold is not masked: a file that may have it is read only by who is excepted, and its recording masked.
 func (v *judgement) sshMasked(masks *maskSet, ask *schemas.VerdictAsk) {
 	viewer := masks.viewer(ask.GetPrincipal())
 	plan := &schemas.MaskPlan{}
@@ -220,8 +220,8 @@ func (v *judgement) sshMasked(masks *maskSet, ask *schemas.VerdictAsk) {
 		if len(rule.Detect) == 0 { // columns, which nothing here has
 			continue
 		}
-		if ask.GetOperation().GetReads() {
-			v.deny(ruleMask, fmt.Sprintf("mask %s: what files hold cannot be masked, so they are not read", masks.all[i].Metadata.Name))
+		if op := ask.GetOperation(); op.GetReads() && !rule.Revealed {
+			v.deny(ruleMask, unmaskable(op, rule))
 		}
 		if slices.Contains(rule.Detect, "external") {
 			v.deny(ruleMask, fmt.Sprintf("mask %s: its external detector needs whole values, which streams are not", masks.all[i].Metadata.Name))
@@ -234,4 +234,13 @@ func (v *judgement) sshMasked(masks *maskSet, ask *schemas.VerdictAsk) {
 	if len(plan.Rules) > 0 {
 		v.answer.Plan = plan
 	}
+}
+
+// unmaskable says why something is not read of which a rule would have to mask a part, and what to do.
+func unmaskable(op *schemas.FileOperation, rule *schemas.MaskRule) string {
+	what, instead := "files that are moved whole", "read it with a command, whose output is masked"
+	if op.GetOperation() == "list" {
+		what, instead = "the names in a directory", "list it with a command, whose output is masked"
+	}
+	return fmt.Sprintf("mask %s hides %s, which cannot be masked in %s: %s, or be excepted from the mask", rule.Name, strings.Join(rule.Detect, ", "), what, instead)
 }

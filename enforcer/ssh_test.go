@@ -210,11 +210,23 @@ spec: {targets: {names: [web1]}, columns: ["*.email"]}
 	read := fileAsk(&schemas.FileOperation{Operation: "open", Path: "/x", Reads: true})
 	if got := e.Verdict(t.Context(), read); got.Outcome != schemas.Outcome_OUTCOME_DENY || !slices.Equal(policies(got), []string{"builtin/mask"}) {
 		t.Errorf("a file that may hold it: %v", got)
+	} else if m := got.Reasons[0].Message; !strings.Contains(m, "mask mail hides email") || !strings.Contains(m, "read it with a command") {
+		t.Errorf("the reason is %q", m)
 	}
 	excepted := execAsk("cat f")
 	excepted.Principal.Groups = []string{"eng", "privacy"}
 	if got := e.Verdict(t.Context(), excepted); len(got.Masks) != 0 || !got.Plan.GetRules()[0].GetRevealed() {
 		t.Errorf("excepted: %v", got)
+	}
+	read.Principal.Groups = excepted.Principal.Groups
+	if got := e.Verdict(t.Context(), read); got.Outcome != schemas.Outcome_OUTCOME_ALLOW || !got.Plan.GetRules()[0].GetRevealed() {
+		t.Errorf("a file, excepted: %v", got)
+	}
+	some := strings.Replace(masks, "name: mail", "name: calls", 1)
+	some = strings.Replace(strings.Replace(some, "[email]", "[phone]", 1), "[privacy]", "[support]", 1)
+	e, _ = newEnforcer(t, load(t, sshRules("deny")+masks+strings.Split(some, "---\napiVersion: sallyport/v1\nkind: Mask\nmetadata: {name: columns}")[0]), nil)
+	if got := e.Verdict(t.Context(), read); got.Outcome != schemas.Outcome_OUTCOME_DENY || len(got.Reasons) != 1 || !strings.Contains(got.Reasons[0].Message, "mask calls") {
+		t.Errorf("a file, excepted from one of two: %v", got)
 	}
 	external := strings.Replace(masks, "detect: [email]", "detect: [external]", 1)
 	e, _ = newEnforcer(t, load(t, sshRules("deny")+external), nil)

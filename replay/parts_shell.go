@@ -100,10 +100,11 @@ type File struct {
 	DigestIn  string `json:"digest_in"`
 	DigestOut string `json:"digest_out"`
 	Kept      bool   `json:"kept"`
+	Masked    bool   `json:"masked"` // what is kept is the masked form; digests are of what was moved
 }
 
 func file(f *schemas.File) *File {
-	return &File{Command: f.GetCommand(), Path: f.GetPath(), BytesIn: f.GetBytesIn(), BytesOut: f.GetBytesOut(), DigestIn: digest(f.GetDigestIn()), DigestOut: digest(f.GetDigestOut()), Kept: f.GetKept()}
+	return &File{Command: f.GetCommand(), Path: f.GetPath(), BytesIn: f.GetBytesIn(), BytesOut: f.GetBytesOut(), DigestIn: digest(f.GetDigestIn()), DigestOut: digest(f.GetDigestOut()), Kept: f.GetKept(), Masked: f.GetMasked()}
 }
 
 // Moved is how much went through an open session, in all.

@@ -2377,7 +2377,8 @@ type File struct {
 	BytesOut      uint64                 `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	DigestIn      []byte                 `protobuf:"bytes,5,opt,name=digest_in,json=digestIn,proto3" json:"digest_in,omitempty"` // SHA-256 of what was written, when that was in order and whole
 	DigestOut     []byte                 `protobuf:"bytes,6,opt,name=digest_out,json=digestOut,proto3" json:"digest_out,omitempty"`
-	Kept          bool                   `protobuf:"varint,7,opt,name=kept,proto3" json:"kept,omitempty"` // Bytes frames of command hold the content
+	Kept          bool                   `protobuf:"varint,7,opt,name=kept,proto3" json:"kept,omitempty"`       // Bytes frames of command hold the content
+	Masked        bool                   `protobuf:"varint,191,opt,name=masked,proto3" json:"masked,omitempty"` // what is held is the masked form; digests and counts of bytes are of what was moved
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2457,6 +2458,13 @@ func (x *File) GetDigestOut() []byte {
 func (x *File) GetKept() bool {
 	if x != nil {
 		return x.Kept
+	}
+	return false
+}
+
+func (x *File) GetMasked() bool {
+	if x != nil {
+		return x.Masked
 	}
 	return false
 }
@@ -3649,7 +3657,7 @@ const file_entries_proto_rawDesc = "" +
 	"\vexit_status\x18\x05 \x01(\x05R\n" +
 	"exitStatus\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\fR\x06digest\x12+\n" +
-	"\x04exec\x18\a \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"\xbc\x01\n" +
+	"\x04exec\x18\a \x01(\v2\x17.sallyport.v1.ExecFactsR\x04exec\"\xd5\x01\n" +
 	"\x04File\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\x04R\acommand\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x19\n" +
@@ -3658,7 +3666,8 @@ const file_entries_proto_rawDesc = "" +
 	"\tdigest_in\x18\x05 \x01(\fR\bdigestIn\x12\x1d\n" +
 	"\n" +
 	"digest_out\x18\x06 \x01(\fR\tdigestOut\x12\x12\n" +
-	"\x04kept\x18\a \x01(\bR\x04kept\"?\n" +
+	"\x04kept\x18\a \x01(\bR\x04kept\x12\x17\n" +
+	"\x06masked\x18\xbf\x01 \x01(\bR\x06masked\"?\n" +
 	"\x05Moved\x12\x19\n" +
 	"\bbytes_in\x18\x01 \x01(\x04R\abytesIn\x12\x1b\n" +
 	"\tbytes_out\x18\x02 \x01(\x04R\bbytesOut\"\xb2\x01\n" +

@@ -2159,6 +2159,18 @@ func (m *File) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Masked {
+		i--
+		if m.Masked {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0xb
+		i--
+		dAtA[i] = 0xf8
+	}
 	if m.Kept {
 		i--
 		if m.Kept {
@@ -4052,6 +4064,9 @@ func (m *File) SizeVT() (n int) {
 	}
 	if m.Kept {
 		n += 2
+	}
+	if m.Masked {
+		n += 3
 	}
 	n += len(m.unknownFields)
 	return n
@@ -10220,6 +10235,26 @@ func (m *File) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Kept = bool(v != 0)
+		case 191:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Masked", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Masked = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -2,6 +2,7 @@ package ssh_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"os"
 	"slices"
 	"strings"
@@ -239,37 +240,103 @@ func TestTerminalIsSealed(t *testing.T) {
 	}
 }
 
-// Where masks look for content, recordings have digests of files, whichever way they are moved.
-func TestMaskedFilesAreDigests(t *testing.T) {
-	for _, flag := range []string{"-s", "-O"} {
-		g := start(t, options{})
-		g.Enforcer.Set("r", func(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
-			a := masking(false)(ask)
-			a.Transfer = transfers(ask).Transfer
-			return a
-		})
-		file := t.TempDir() + "/customers"
-		if err := os.WriteFile(file, []byte("planted@example.com"), 0o600); err != nil {
+// Of files, recordings have what masks leave of them, whichever way they are moved, and sealed what somebody excepted moved.
+// (Who is not excepted is not let read them: that is the enforcer's.)
+func TestFilesAreMasked(t *testing.T) {
+	private := strings.Repeat("MIIEpAIBAAKCAQEAxyz0\n", 2000)
+	text := strings.Repeat("some words, planted@example.com, and more\n", 4000) + // so that values lie across what moves at once
+		"-----BEGIN PRIVATE KEY-----\n" + private + "-----END PRIVATE KEY-----\n\x00\xff\x01 planted@example.org"
+	sum := sha256.Sum256([]byte(text))
+	for _, c := range []struct{ flag, who string }{{"-s", "excepted"}, {"-O", "excepted"}, {"-s", "excepted, strict"}, {"-O", "excepted, strict"}, {"-s", "nobody"}, {"-O", "nobody"}} {
+		for _, channel := range []schemas.Channel{schemas.Channel_CHANNEL_IN, schemas.Channel_CHANNEL_OUT} {
+			if c.who == "nobody" && channel == schemas.Channel_CHANNEL_OUT {
+				continue
+			}
+			t.Run(c.who+c.flag+channel.String(), func(t *testing.T) {
+				t.Parallel()
+				key := sealer(t)
+				g := startSealing(t, key, options{target: func(r *resources.Target) { r.Strict = strings.Contains(c.who, "strict") }})
+				rule := &schemas.MaskRule{Name: "pii", With: "redact", Detect: []string{"email", "private-key"}, Revealed: c.who != "nobody"}
+				g.Enforcer.Set("r", func(ask *schemas.VerdictAsk) *schemas.VerdictAnswer {
+					a := transfers(ask)
+					a.Plan = &schemas.MaskPlan{Rules: []*schemas.MaskRule{rule}}
+					return a
+				})
+				from, to := t.TempDir()+"/a", t.TempDir()+"/b"
+				if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args := []string{"-q", c.flag, from, "gw:" + to}
+				if channel == schemas.Channel_CHANNEL_OUT {
+					args = []string{"-q", c.flag, "gw:" + from, to}
+				}
+				if got := finish(t, g.command(t, "scp", args...)); got.status != 0 || string(mustRead(t, to)) != text {
+					t.Fatalf("%+v", got)
+				}
+				es := g.closed(t)
+				var f *schemas.File
+				for _, e := range es {
+					if plain, err := e.MarshalVT(); err != nil || bytes.Contains(plain, []byte("planted@")) || bytes.Contains(plain, []byte("MIIEp")) {
+						t.Errorf("%v: on the log: %v", err, e)
+					}
+					if e.GetFile() != nil {
+						f = e.GetFile()
+					}
+				}
+				if f.GetBytesIn()+f.GetBytesOut() != uint64(len(text)) || !f.GetKept() || !f.GetMasked() || !bytes.Equal(append(f.GetDigestIn(), f.GetDigestOut()...), sum[:]) {
+					t.Errorf("%v", f)
+				}
+				recorded := sent(es, f.GetCommand(), channel, "file")
+				if n := strings.Count(recorded, "[redacted]"); n != 4002 || maskCount(es) != 4001 || !strings.HasSuffix(recorded, "\n\x00\xff\x01 [redacted]") {
+					t.Errorf("recorded: %d bytes, %d masked, %d addresses counted", len(recorded), n, maskCount(es))
+				}
+				inOrder(t, es, f.GetCommand())
+				want := map[bool]string{true: text, false: recorded}[rule.Revealed]
+				if out, _ := revealed(t, g, key, es, f.GetCommand(), channel, "file"); out != want {
+					t.Errorf("revealed: %d bytes of %d", len(out), len(want))
+				}
+			})
+		}
+	}
+}
+
+// inOrder checks that pieces of a file that a command moved lie one after another.
+func inOrder(t *testing.T, es []*schemas.Entry, command uint64) {
+	t.Helper()
+	at := uint64(0)
+	for _, e := range es {
+		if b := e.GetBytes(); b != nil && b.Command == command && b.Format == "file" {
+			if b.Offset != at {
+				t.Errorf("a piece lies at %d, after %d bytes", b.Offset, at)
+			}
+			at += uint64(len(b.Data))
+		}
+	}
+}
+
+// What begins in the middle of a file may be a part of anything, and is not recorded where masks look for something.
+func TestPartsOfMaskedFilesAreNotRecorded(t *testing.T) {
+	g := start(t, options{})
+	g.Enforcer.Set("r", masking(true))
+	dir := t.TempDir()
+	text := "whoever planted@example.com wrote, was not there"
+	for name, data := range map[string]string{"here": text, "there": text[:10]} {
+		if err := os.WriteFile(dir+"/"+name, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := finish(t, g.command(t, "scp", flag, file, "gw:"+file+"2")); got.status != 0 {
-			t.Fatalf("%+v", got)
-		}
-		if there, err := os.ReadFile(file + "2"); err != nil || string(there) != "planted@example.com" {
-			t.Errorf("%v: %q came", err, there)
-		}
-		digests := 0
-		for _, e := range g.closed(t) {
-			plain, err := e.MarshalVT()
-			if err != nil || bytes.Contains(plain, []byte("planted@")) {
-				t.Errorf("%v: on the log: %v", err, e)
-			}
-			if f := e.GetFile(); f != nil && !f.Kept && len(f.DigestIn) > 0 {
-				digests++
-			}
-		}
-		if digests != 1 {
-			t.Errorf("%s: %d files with a digest", flag, digests)
+	}
+	cmd := g.command(t, "sftp", "-oBatchMode=no", "-b", "-", "gw")
+	cmd.Stdin = strings.NewReader("reput " + dir + "/here " + dir + "/there\n")
+	if got := finish(t, cmd); got.status != 0 || string(mustRead(t, dir+"/there")) != text {
+		t.Fatalf("%+v", got)
+	}
+	es := g.closed(t)
+	if f := files(es)["there"]; f == nil || f.Kept || !f.Masked || f.BytesIn != uint64(len(text)-10) {
+		t.Errorf("%v", f)
+	}
+	for _, e := range es {
+		if b := e.GetBytes(); b != nil && b.Format == "file" {
+			t.Errorf("recorded: %v", b)
 		}
 	}
 }

@@ -34,7 +34,6 @@ import (
 type scp struct {
 	ch       *channel
 	c        *command
-	keep     bool
 	names    names
 	client   *bufio.Reader
 	target   *bufio.Reader
@@ -63,7 +62,7 @@ func (ch *channel) scp(ctx context.Context, c *command, to xssh.Channel) {
 		case <-ctx.Done():
 		}
 	}()
-	x := &scp{ch: ch, c: c, keep: ch.r.keepsFiles(c), names: names{up: ch.r.up}, toClient: ch.client, toTarget: to, operands: operands(c.moves),
+	x := &scp{ch: ch, c: c, names: names{up: ch.r.up}, toClient: ch.client, toTarget: to, operands: operands(c.moves),
 		client: bufio.NewReaderSize(counted{inputReader{c.in, ended}, c.bytesIn.Add}, first),
 		target: bufio.NewReaderSize(counted{inputReader{out, ch.over}, c.bytesOut.Add}, first), buf: buffers.Get().(*[chunk]byte)}
 	defer buffers.Put(x.buf)
@@ -157,8 +156,8 @@ func (x *scp) fromClient() (scpAnswer, error) {
 	return a, x.say(x.toTarget, a.raw)
 }
 
-// judge decides about one operation. Its answer to a refusal is the path and why; nil: it may be done.
-func (x *scp) judge(ctx context.Context, at place, looked error, op *schemas.FileOperation) (number uint64, refusal *schemas.Error, err error) {
+// judge decides about one operation.
+func (x *scp) judge(ctx context.Context, at place, looked error, op *schemas.FileOperation) (judged, error) {
 	op.Path = at.path
 	return x.ch.judgeFile(ctx, x.c, op, unlooked(looked))
 }
@@ -184,7 +183,7 @@ func (x *scp) close(why *schemas.Failure) error {
 	f := x.file
 	x.file = nil
 	f.ended = !x.c.moves.Upload && why == nil
-	return f.report(x.ch.r.s, x.c, x.keep, why)
+	return f.report(x.ch.r.s, x.c, why)
 }
 
 // abandon records a file that the conversation ended in.
@@ -199,8 +198,6 @@ func (x *scp) abandon() error {
 func (x *scp) content(ctx context.Context, b []byte) error {
 	offset := x.file.out.bytes
 	x.file.went(&x.file.out, offset, b)
-	if !x.keep {
-		return nil
-	}
-	return x.ch.r.s.Bytes(ctx, &schemas.Bytes{Command: x.file.number, Channel: schemas.Channel_CHANNEL_OUT, Format: "file", Data: b, Offset: offset})
+	_, err := x.file.got.add(ctx, offset, b)
+	return err
 }

@@ -84,12 +84,12 @@ func (x *scp) get(ctx context.Context, rec scpRecord) error {
 	if rec.kind == scpDir {
 		op.Operation = "list"
 	}
-	number, refusal, err := x.judge(ctx, at, looked, op)
+	is, err := x.judge(ctx, at, looked, op)
 	if err != nil {
 		return err
 	}
-	if refusal != nil {
-		if err := x.say(x.toClient, scpRefusal(o.path, refusalText(refusal))); err != nil {
+	if is.refusal != nil {
+		if err := x.say(x.toClient, scpRefusal(o.path, refusalText(is.refusal))); err != nil {
 			return err
 		}
 		return x.say(x.toTarget, scpRefusal(o.base(), "refused by the gateway"))
@@ -101,10 +101,10 @@ func (x *scp) get(ctx context.Context, rec scpRecord) error {
 	case a.kind == scpOK && rec.kind == scpDir:
 		x.dirs = append(x.dirs, o)
 	case a.kind == scpOK:
-		x.file = &openFile{path: at.path, number: number, began: began}
+		x.file = x.ch.newOpenFile(at.path, is, began)
 		return x.send(ctx, rec.size)
 	}
-	return x.done(number, began, a)
+	return x.done(is.number, began, a)
 }
 
 // send passes a file's data on to the client.

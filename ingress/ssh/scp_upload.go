@@ -84,7 +84,7 @@ func (x *scp) put(ctx context.Context, rec scpRecord, into bool) (more bool, err
 		return false, looked
 	}
 	began := x.ch.r.s.Now().UnixNano()
-	numbers, refusal, err := x.allowed(ctx, at, looked, rec)
+	ops, refusal, err := x.allowed(ctx, at, looked, rec)
 	if err != nil {
 		return false, err
 	}
@@ -104,14 +104,14 @@ func (x *scp) put(ctx context.Context, rec scpRecord, into bool) (more bool, err
 	case rec.kind == scpDir:
 		x.dirs = append(x.dirs, o)
 	default:
-		x.file = &openFile{path: at.path, number: numbers[0], began: began}
+		x.file = x.ch.newOpenFile(at.path, ops[0], began)
 		if a, err = x.receive(ctx, rec.size); err != nil {
 			return false, err
 		}
-		numbers, more = numbers[1:], a.kind != scpFatal
+		ops, more = ops[1:], a.kind != scpFatal
 	}
-	for _, n := range numbers {
-		if err := x.done(n, began, a); err != nil {
+	for _, op := range ops {
+		if err := x.done(op.number, began, a); err != nil {
 			return false, err
 		}
 	}
@@ -119,34 +119,34 @@ func (x *scp) put(ctx context.Context, rec scpRecord, into bool) (more bool, err
 }
 
 // allowed asks for all that a record does: it makes a file or directory, and sets its mode and times if the client
-// wants them kept. The numbers are those of the operations, the first of them a file's own.
-func (x *scp) allowed(ctx context.Context, at place, looked error, rec scpRecord) (numbers []uint64, refusal *schemas.Error, err error) {
-	var ops []*schemas.FileOperation
+// wants them kept. The first of the operations is a file's own.
+func (x *scp) allowed(ctx context.Context, at place, looked error, rec scpRecord) (ops []judged, refusal *schemas.Error, err error) {
+	var wanted []*schemas.FileOperation
 	switch {
 	case rec.kind == scpFile:
-		ops = append(ops, &schemas.FileOperation{Operation: "open", Writes: true})
+		wanted = append(wanted, &schemas.FileOperation{Operation: "open", Writes: true})
 	case !at.directory:
-		ops = append(ops, &schemas.FileOperation{Operation: "mkdir"})
+		wanted = append(wanted, &schemas.FileOperation{Operation: "mkdir"})
 	}
 	if x.c.moves.Preserve {
-		ops = append(ops, &schemas.FileOperation{Operation: "setstat", Detail: "permissions, times"})
+		wanted = append(wanted, &schemas.FileOperation{Operation: "setstat", Detail: "permissions, times"})
 	}
-	for _, op := range ops {
-		number, refusal, err := x.judge(ctx, at, looked, op)
+	for _, op := range wanted {
+		is, err := x.judge(ctx, at, looked, op)
 		if err != nil {
 			return nil, nil, err
 		}
-		if refusal != nil { // what was allowed of it is not done either
-			for _, n := range numbers {
-				if err := x.ch.r.s.Result(&schemas.Result{Command: n, Refused: true, Error: failure(refusal)}); err != nil {
+		if is.refusal != nil { // what was allowed of it is not done either
+			for _, before := range ops {
+				if err := x.ch.r.s.Result(&schemas.Result{Command: before.number, Refused: true, Error: failure(is.refusal)}); err != nil {
 					return nil, nil, err
 				}
 			}
-			return nil, refusal, nil
+			return nil, is.refusal, nil
 		}
-		numbers = append(numbers, number)
+		ops = append(ops, is)
 	}
-	return numbers, nil, nil
+	return ops, nil, nil
 }
 
 // receive passes a file's data on to the target, recorded first, and returns what the target makes of it.
@@ -188,11 +188,11 @@ func (x *scp) data(ctx context.Context, f *forwarder, size uint64) error {
 		}
 		offset := x.file.in.bytes
 		x.file.went(&x.file.in, offset, buf[:n])
-		if x.keep {
-			if f.recorded, err = x.ch.r.s.Moved(&schemas.Bytes{Command: x.file.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: buf[:n], Offset: offset}); err != nil {
-				return err
-			}
+		number, err := x.file.sent.add(ctx, offset, buf[:n])
+		if err != nil {
+			return err
 		}
+		f.recorded = max(f.recorded, number)
 		if err := f.pass(ctx, buf[:n]); err != nil {
 			return err
 		}

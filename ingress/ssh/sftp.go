@@ -10,9 +10,7 @@ import (
 
 	xssh "golang.org/x/crypto/ssh"
 
-	"sallyport/ingress/session"
 	"sallyport/schemas"
-	"sallyport/schemas/resources"
 )
 
 // Bounds of one SFTP channel.
@@ -31,7 +29,6 @@ type sftp struct {
 	ch   *channel
 	c    *command
 	to   xssh.Channel
-	keep bool
 	home string
 
 	write sync.Mutex // of the client's channel
@@ -44,7 +41,7 @@ type sftp struct {
 // asked is a request that the target has not answered.
 type asked struct {
 	typ    byte
-	number uint64 // of its command; 0: it belongs to a file's
+	op     judged // its number is 0 where it belongs to a file's
 	path   string
 	handle string
 	offset uint64
@@ -53,17 +50,7 @@ type asked struct {
 }
 
 func (ch *channel) newSFTP(c *command, to xssh.Channel) *sftp {
-	return &sftp{ch: ch, c: c, to: to, keep: ch.r.keepsFiles(c),
-		pending: make(map[uint32]*asked), files: make(map[string]*openFile)}
-}
-
-// keepsFiles reports whether recordings have what is in files that a command moves, or digests alone: where masks
-// look for content, which nobody looks for in files.
-func (r *relay) keepsFiles(c *command) bool {
-	if c.masks != nil && c.masks.Recorded() != nil {
-		return false
-	}
-	return r.target.Target.SSH == nil || r.target.Target.SSH.Files != resources.FilesDigest
+	return &sftp{ch: ch, c: c, to: to, pending: make(map[uint32]*asked), files: make(map[string]*openFile)}
 }
 
 // pumpIn reads the client's requests.
@@ -168,7 +155,7 @@ func (x *sftp) request(ctx context.Context, q *request, f *forwarder) (pass bool
 			return false, err
 		}
 	case q.typ == fxpWrite:
-		if err := x.written(q, f); err != nil {
+		if err := x.written(ctx, q, f); err != nil {
 			return false, err
 		}
 	}
@@ -193,19 +180,15 @@ func (x *sftp) file(handle string) *openFile {
 }
 
 // written records data on its way to the target, for which f waits.
-func (x *sftp) written(q *request, f *forwarder) error {
+func (x *sftp) written(ctx context.Context, q *request, f *forwarder) error {
 	file := x.file(q.handle)
 	if file == nil { // the target will say so
 		return nil
 	}
 	file.went(&file.in, q.offset, q.data)
-	if !x.keep {
-		return nil
-	}
-	return pieces(q.data, q.offset, session.MaxMoved, func(data []byte, offset uint64) (err error) {
-		f.recorded, err = x.ch.r.s.Moved(&schemas.Bytes{Command: file.number, Channel: schemas.Channel_CHANNEL_IN, Format: "file", Data: data, Offset: offset})
-		return err
-	})
+	number, err := file.sent.add(ctx, q.offset, q.data)
+	f.recorded = max(f.recorded, number)
+	return err
 }
 
 // pieces calls f for parts of data of at most most bytes.
@@ -225,15 +208,15 @@ func (x *sftp) judge(ctx context.Context, q *request, op *schemas.FileOperation,
 	if err := x.resolve(ctx, op, follows); err != nil {
 		return false, err
 	}
-	number, refusal, err := x.ch.judgeFile(ctx, x.c, op, nil)
+	is, err := x.ch.judgeFile(ctx, x.c, op, nil)
 	if err != nil {
 		return false, err
 	}
-	if refusal == nil {
-		a.number, a.path = number, op.Path
+	if is.refusal == nil {
+		a.op, a.path = is, op.Path
 		return true, nil
 	}
-	lines := said(refusal)
+	lines := said(is.refusal)
 	x.ch.say(lines...)
 	return false, x.answer(statusPacket(q.id, fxPermissionDenied, strings.Map(visible, strings.Join(lines, "; "))))
 }

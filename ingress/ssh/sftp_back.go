@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"sallyport/ingress/session"
 	"sallyport/schemas"
 )
 
@@ -91,7 +90,8 @@ func (x *sftp) answered(ctx context.Context, p packet) (pass bool, err error) {
 			return false, errPacket
 		}
 		x.mu.Lock()
-		x.files[handle] = &openFile{path: a.path, number: a.number, dir: a.typ == fxpOpendir, began: a.began}
+		x.files[handle] = x.ch.newOpenFile(a.path, a.op, a.began)
+		x.files[handle].dir = a.typ == fxpOpendir
 		x.mu.Unlock()
 		return true, nil
 	case fxpData:
@@ -113,12 +113,8 @@ func (x *sftp) read(ctx context.Context, a *asked, data []byte) error {
 		return errPacket
 	}
 	f.went(&f.out, a.offset, data)
-	if !x.keep {
-		return nil
-	}
-	return pieces(data, a.offset, session.MaxPayload, func(data []byte, offset uint64) error {
-		return x.ch.r.s.Bytes(ctx, &schemas.Bytes{Command: f.number, Channel: schemas.Channel_CHANNEL_OUT, Format: "file", Data: data, Offset: offset})
-	})
+	_, err := f.got.add(ctx, a.offset, data)
+	return err
 }
 
 // status records how an operation ended.
@@ -132,10 +128,10 @@ func (x *sftp) status(a *asked, code uint32, message string) error {
 		}
 		return nil
 	}
-	if a.number == 0 {
+	if a.op.number == 0 {
 		return nil
 	}
-	r := &schemas.Result{Command: a.number, Tag: statusName(code), Duration: time.Now().UnixNano() - a.began}
+	r := &schemas.Result{Command: a.op.number, Tag: statusName(code), Duration: time.Now().UnixNano() - a.began}
 	if code != fxOK && code != fxEOF {
 		r.Error = &schemas.Failure{Severity: "ERROR", Code: statusName(code), Message: message}
 	}
@@ -151,7 +147,7 @@ func (x *sftp) closed(handle string) error {
 	if f == nil {
 		return nil
 	}
-	return f.report(x.ch.r.s, x.c, x.keep, nil)
+	return f.report(x.ch.r.s, x.c, nil)
 }
 
 // abandon records what is left when the target has ended.
@@ -164,11 +160,11 @@ func (x *sftp) abandon() {
 	for _, a := range pending {
 		if a.own != nil {
 			close(a.own)
-		} else if a.number != 0 {
-			_ = x.ch.r.s.Result(&schemas.Result{Command: a.number, Error: unknown}) // a failure stops the session by itself
+		} else if a.op.number != 0 {
+			_ = x.ch.r.s.Result(&schemas.Result{Command: a.op.number, Error: unknown}) // a failure stops the session by itself
 		}
 	}
 	for _, f := range files {
-		_ = f.report(x.ch.r.s, x.c, x.keep, unknown)
+		_ = f.report(x.ch.r.s, x.c, unknown)
 	}
 }

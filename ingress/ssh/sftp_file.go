@@ -23,6 +23,16 @@ type openFile struct {
 	in     digest
 	out    digest
 	ended  bool // its end has been read
+
+	sent, got content // what is recorded of it, towards the target and from it
+}
+
+// newOpenFile is a file at a path, or a directory, that is open since began.
+func (ch *channel) newOpenFile(path string, op judged, began int64) *openFile {
+	of := func(channel schemas.Channel) content {
+		return content{s: ch.r.s, keep: ch.r.keeps(op.masks), command: op.number, channel: channel}
+	}
+	return &openFile{path: path, number: op.number, began: began, sent: of(schemas.Channel_CHANNEL_IN), got: of(schemas.Channel_CHANNEL_OUT)}
 }
 
 // digest is the digest of what went one way, as long as that is in order from the beginning.
@@ -54,11 +64,19 @@ func (f *openFile) went(d *digest, offset uint64, data []byte) {
 }
 
 // report records a file that is no longer open, and that a command moved. why is for one that was not closed, or not written as a whole.
-func (f *openFile) report(s *session.Session, of *command, kept bool, why *schemas.Failure) error {
+func (f *openFile) report(s *session.Session, of *command, why *schemas.Failure) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.dir {
-		fact := &schemas.File{Command: f.number, Path: f.path, BytesIn: f.in.bytes, BytesOut: f.out.bytes, Kept: kept}
+		fact := &schemas.File{Command: f.number, Path: f.path, BytesIn: f.in.bytes, BytesOut: f.out.bytes,
+			Kept: f.sent.keep.content, Masked: f.sent.keep.content && f.sent.keep.masked()}
+		for _, c := range []*content{&f.sent, &f.got} {
+			whole, err := c.end()
+			if err != nil {
+				return err
+			}
+			fact.Kept = fact.Kept && whole
+		}
 		if why == nil {
 			fact.DigestIn = f.in.sum()
 		}
@@ -158,35 +176,41 @@ func fileCommand(op *schemas.FileOperation, login string, parent uint64) session
 	return session.Command{Kind: schemas.CommandKind_COMMAND_KIND_FILE, Text: text, Operation: op, Login: login, Parent: parent}
 }
 
+// judged is an operation on a file that was decided about and recorded.
+type judged struct {
+	number  uint64 // of its command; 0: it is part of another's
+	masks   *session.Masks
+	refusal *schemas.Error // what the client is to be told; nil: it may be done
+}
+
 // judgeFile decides and records an operation on a file, which is part of what c runs, and waits for consent to one that is
-// held: what the client sends meanwhile waits, too. denial is a decision that was made already, nil: none. refusal
-// is what the client is to be told; nil: it may be done.
-func (ch *channel) judgeFile(ctx context.Context, c *command, op *schemas.FileOperation, denial *session.Decision) (number uint64, refusal *schemas.Error, err error) {
+// held: what the client sends meanwhile waits, too. denial is a decision that was made already, nil: none.
+func (ch *channel) judgeFile(ctx context.Context, c *command, op *schemas.FileOperation, denial *session.Decision) (is judged, err error) {
 	s, one, d := ch.r.s, fileCommand(op, ch.r.login, c.number), denial
 	if d == nil {
 		if d, err = s.Judge(ctx, one); err != nil {
-			return 0, nil, err
+			return is, err
 		}
 	}
 	if d.Failure != "" { // of text that cannot be judged, nothing is recorded as text
 		op.Path, op.To = strings.ToValidUTF8(op.Path, "\uFFFD"), strings.ToValidUTF8(op.To, "\uFFFD")
 	}
-	if number, err = s.Command(ctx, one, d); err != nil {
-		return 0, nil, err
+	if is.number, err = s.Command(ctx, one, d); err != nil {
+		return is, err
 	}
 	if err := s.Commit(ctx); err != nil {
-		return 0, nil, err
+		return is, err
 	}
 	if d.Held() {
-		if d, err = ch.hold(ctx, number, one, d, c.in); err != nil {
-			return 0, nil, err
+		if d, err = ch.hold(ctx, is.number, one, d, c.in); err != nil {
+			return is, err
 		}
 	}
-	if d.Allowed() {
-		return number, nil, nil
+	if is.masks = d.Masks; d.Allowed() {
+		return is, nil
 	}
-	refusal = d.Refusal()
-	return number, refusal, s.Result(&schemas.Result{Command: number, Refused: true, Error: failure(refusal)})
+	is.refusal = d.Refusal()
+	return is, s.Result(&schemas.Result{Command: is.number, Refused: true, Error: failure(is.refusal)})
 }
 
 // lexical makes a path absolute and clean without asking the target.

@@ -67,7 +67,11 @@ func (a *app) listFiles(body io.Reader, asJSON bool) error {
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%d\t%d\t%d\t%t\t%s\n", f.Command, f.BytesIn, f.BytesOut, f.Kept, onOneLine(f.Path))
+		kept := strconv.FormatBool(f.Kept)
+		if f.Kept && f.Masked {
+			kept = "masked"
+		}
+		fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%s\n", f.Command, f.BytesIn, f.BytesOut, kept, onOneLine(f.Path))
 	}
 	return w.Flush()
 }
@@ -91,6 +95,10 @@ func (a *app) takeFile(body io.Reader, number uint64, read bool) error {
 	switch {
 	case taken.File == nil:
 		fmt.Fprintln(a.Err, "the file was not closed when the session ended, or is still open: this may be a part of it")
+	case taken.File.Masked && taken.File.Kept:
+		fmt.Fprintln(a.Err, "this is what masks leave of what was moved, of which the recorded digest is")
+	case taken.File.Masked:
+		fmt.Fprintln(a.Err, "this is what masks leave of the beginning of the file: the rest was not moved in order, and is not kept")
 	case read:
 		want = taken.File.DigestOut
 	default:
@@ -99,9 +107,11 @@ func (a *app) takeFile(body io.Reader, number uint64, read bool) error {
 	if taken.Begin > 0 {
 		fmt.Fprintf(a.Err, "what was moved begins at byte %d of the file\n", taken.Begin)
 	}
-	if want == "" {
+	switch {
+	case taken.File != nil && taken.File.Masked:
+	case want == "":
 		fmt.Fprintln(a.Err, "there is no digest to check: the file was not moved in order, or not as a whole")
-	} else {
+	default:
 		digest := sha256.New()
 		if _, err := io.Copy(digest, content()); err != nil {
 			return fmt.Errorf("read the temporary file: %w", err)

@@ -502,6 +502,7 @@ export interface FileEntry extends OfCommand {
   digest_in: string
   digest_out: string
   kept: boolean
+  masked: boolean
 }
 
 export interface MaskedEntry extends OfCommand {
