@@ -3,6 +3,7 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,4 +104,66 @@ func TestSSHMasksSealed(t *testing.T) {
 	}
 	g.stop()
 	notStored(t, filepath.Join(g.dir, "data"), secrets)
+}
+
+const masksMail = `---
+apiVersion: sallyport/v1
+kind: Mask
+metadata: {name: addresses}
+spec: {targets: {names: [web1]}, detect: [email], except: {groups: [privacy]}}
+`
+
+// TestSSHMaskedFiles has a real scp, new and old, move a file with masked values: refused, with what to do, to who must not
+// see them, and for who is excepted as it is, while the store holds none of them and they can be revealed.
+func TestSSHMaskedFiles(t *testing.T) {
+	t.Parallel()
+	g, sshd := newSSHGateway(t)
+	g.declareSSH(sshd, masksMail)
+	const secret = "zanzibar.quux@example.org"
+	const text = "Ada  " + secret + "  and more\n"
+	file := filepath.Join(t.TempDir(), "customers")
+	write(t, file, text)
+	carol := g.sallyport("token", "create", "--user", "carol", "--group", "eng", "--group", "privacy", "--ttl", "1h")
+	tokens := map[string]string{"alice": g.token("alice"), "carol": carol}
+	for _, flag := range []string{"-s", "-O"} {
+		for user, token := range tokens {
+			to := filepath.Join(t.TempDir(), "back")
+			said, err := g.openSSH(token)("scp", flag, user+"+web1@127.0.0.1:"+file, to)
+			back, _ := os.ReadFile(to)
+			if user == "carol" && (err != nil || string(back) != text) {
+				t.Errorf("scp %s of carol: %v, %q: %s", flag, err, back, said)
+			}
+			if user == "alice" && (err == nil || len(back) > 0 || !strings.Contains(said, "mask addresses hides email") || !strings.Contains(said, "read it with a command")) {
+				t.Errorf("scp %s of alice: %v, %q: %s", flag, err, back, said)
+			}
+		}
+	}
+	var moved []string
+	g.await("the sessions to be closed", func() bool {
+		moved = nil
+		closed := 0
+		for _, s := range g.sessions() {
+			if !s.Open {
+				closed++
+			}
+			if s.Principal == "carol" {
+				moved = append(moved, s.ID)
+			}
+		}
+		return closed == 4
+	})
+	for _, id := range moved {
+		found := regexp.MustCompile(`(?m)^(\d+) +0 +\d+ +masked +` + regexp.QuoteMeta(file) + "$").FindStringSubmatch(g.sallyport("files", id))
+		if found == nil {
+			t.Fatalf("the list is\n%s", g.sallyport("files", id))
+		}
+		if content, said := g.file(id, found[1], true); string(content) != "Ada  [redacted]  and more\n" || !strings.Contains(said, "what masks leave") {
+			t.Errorf("the recording has %q: %s", content, said)
+		}
+		if out, err := g.over(carol, "reveal", id, found[1], "--reason", "which customer was called"); err != nil || !strings.Contains(out, "output at byte 5: "+secret) {
+			t.Errorf("revealed: %v\n%s", err, out)
+		}
+	}
+	g.stop()
+	notStored(t, filepath.Join(g.dir, "data"), []string{secret})
 }

@@ -58,16 +58,17 @@
 // In a restricted shell the shell's own output does this for its lines.
 //
 // Input is recorded through the same masks, and sent as it is (intake.go). A stream's mask holds back the last word, so
-// what of a piece is not told yet is announced by its size before it is sent, as with echoes. Files are not looked into:
-// where masks look for content, recordings have digests of them.
+// what of a piece is not told yet is announced by its size before it is sent, as with echoes. What files hold is
+// recorded in the same way, both ways, as far as they are moved in order (content.go), and moved as it is: who must not see
+// what a mask hides does not read files.
 //
 // # What is recorded
 //
 // Command lines with their verdict, before they reach the target; the terminal's type and sizes; the
 // environment that was passed on; input before it is forwarded and output before it is delivered;
 // signals; exit statuses. Of terminal input that the target does not echo, a password most
-// likely, a marker: see echo.go. Of SFTP each operation with its verdict and result, and what
-// is moved, or its digest. The same of what the old scp moves over a command (scp.go); of its
+// likely, a marker: see echo.go. Of SFTP each operation with its verdict and result, what
+// is moved, as masks leave it, and its digest, or that alone. The same of what the old scp moves over a command (scp.go); of its
 // conversation, that is all there is. Forwarded connections with their bytes.
 //
 // # What is refused
