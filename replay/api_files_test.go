@@ -16,7 +16,7 @@ import (
 )
 
 // filed is a session that moved files: an upload whose pieces come nearly in order, one whose digest is another, one that is
-// not kept, one that was not closed, and one with a name that means more than a file.
+// not kept, one that was not closed, two that are masked, and one with a name that means more than a file.
 func filed(w *world) map[string]uint64 {
 	s := w.gateway.Open(first, func(o *schemas.Opened) { o.Protocol = "ssh" })
 	opened := func(path string) uint64 {
@@ -59,6 +59,12 @@ func filed(w *world) map[string]uint64 {
 	n = opened("/tmp/..")
 	all["dots"] = n
 	closed(n, "/tmp/..", "", true)
+	for _, name := range []string{"masked", "masked, in part"} {
+		all[name] = opened("/tmp/" + name)
+		piece(all[name], 0, "[redacted]")
+		sum := sha256.Sum256([]byte("alice@example.com"))
+		s.Fact(&schemas.Entry{Kind: &schemas.Entry_File{File: &schemas.File{Command: all[name], Path: "/tmp/" + name, BytesIn: 17, DigestIn: sum[:], Kept: name == "masked", Masked: true}}})
+	}
 	s.Close(&schemas.Closed{Reason: "client"})
 	w.settled(first)
 	return all
@@ -86,7 +92,7 @@ func TestFilesOverTheAPI(t *testing.T) {
 			path = base + "?limit=2&from=" + digits(page.Next)
 		}
 	}
-	if len(listed) != 6 || listed[0].Command != all["whole"] || listed[0].BytesIn != 13 || !listed[0].Kept || len(listed[0].DigestIn) != 64 || listed[2].Kept || listed[0].Number <= all["whole"] {
+	if len(listed) != 8 || !listed[6].Masked || listed[0].Command != all["whole"] || listed[0].BytesIn != 13 || !listed[0].Kept || len(listed[0].DigestIn) != 64 || listed[2].Kept || listed[0].Number <= all["whole"] {
 		t.Errorf("listed %+v", listed)
 	}
 	r := w.request("GET", "root", base+"/"+digits(all["whole"]), "")
@@ -105,16 +111,19 @@ func TestFilesOverTheAPI(t *testing.T) {
 	if r := w.request("GET", "root", base+"/"+digits(all["dots"]), ""); r.StatusCode != 200 || !strings.Contains(r.Header.Get("Content-Disposition"), "filename=file-"+digits(all["dots"])) {
 		t.Errorf("%s, %v", r.Status, r.Header)
 	}
+	if status, body := w.get("root", base+"/"+digits(all["masked"])); status != 200 || body != "[redacted]" {
+		t.Errorf("masked: %d, %s", status, body)
+	}
 	taken := 0
 	for _, c := range controls(t, w.log) {
 		if v := c.GetViewed(); v.GetHow() == "file" {
 			taken++
-			if v.GetSession() != string(first) || c.GetBy() != "root" || v.GetCommand() != all["whole"] && v.GetCommand() != all["dots"] {
+			if v.GetSession() != string(first) || c.GetBy() != "root" || v.GetCommand() != all["whole"] && v.GetCommand() != all["dots"] && v.GetCommand() != all["masked"] {
 				t.Errorf("recorded %v", c)
 			}
 		}
 	}
-	if taken != 2 {
+	if taken != 3 {
 		t.Errorf("%d files are recorded as taken", taken)
 	}
 }
@@ -134,6 +143,7 @@ func TestFilesInVain(t *testing.T) {
 		"the other way":    {"root", digits(all["whole"]) + "?read=true", 404, "no file was opened"},
 		"altered":          {"root", digits(all["altered"]), 409, "not what the recorded digest says"},
 		"not kept":         {"root", digits(all["not kept"]), 404, "but their digests"},
+		"masked, in part":  {"root", digits(all["masked, in part"]), 404, "but their digests"},
 		"out of order":     {"root", digits(all["backwards"]), 409, "sallyport files"},
 		"in pieces":        {"root", digits(all["pieces"]), 409, "not one piece"},
 		"not closed":       {"root", digits(all["not closed"]), 409, "was not closed"},

@@ -70,6 +70,8 @@ func TakeFile(to io.WriterAt, entries iter.Seq2[Entry, error], command uint64, r
 	}
 	moved := t.File != nil && (read && t.File.BytesOut > 0 || !read && (t.File.BytesIn > 0 || t.File.BytesOut == 0))
 	switch {
+	case moved && t.File.Masked && !t.File.Kept: // what there is ends somewhere
+		return t, ErrFileNotKept
 	case len(there) > 1:
 		return t, ErrFilePieces
 	case len(there) == 1:

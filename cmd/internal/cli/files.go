@@ -95,10 +95,8 @@ func (a *app) takeFile(body io.Reader, number uint64, read bool) error {
 	switch {
 	case taken.File == nil:
 		fmt.Fprintln(a.Err, "the file was not closed when the session ended, or is still open: this may be a part of it")
-	case taken.File.Masked && taken.File.Kept:
-		fmt.Fprintln(a.Err, "this is what masks leave of what was moved, of which the recorded digest is")
 	case taken.File.Masked:
-		fmt.Fprintln(a.Err, "this is what masks leave of the beginning of the file: the rest was not moved in order, and is not kept")
+		fmt.Fprintln(a.Err, "this is what masks leave of what was moved, of which the recorded digest is")
 	case read:
 		want = taken.File.DigestOut
 	default:
