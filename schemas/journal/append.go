@@ -66,7 +66,7 @@ func (l *Log) insist(ctx context.Context, a *addition) (uint64, error) {
 			return seq, err
 		}
 		if l.elapsed()+wait > deadline {
-			err = fmt.Errorf("append to %s: %w: no acknowledgement within %s: %w", a.stream, ErrBroken, l.config.AckTimeout, err)
+			err = unacknowledged(a.stream, l.config.AckTimeout, err)
 			l.broke(err)
 			return 0, err
 		}
@@ -83,6 +83,10 @@ func (l *Log) insist(ctx context.Context, a *addition) (uint64, error) {
 			return 0, err
 		}
 	}
+}
+
+func unacknowledged(s schemas.Stream, within time.Duration, err error) error {
+	return fmt.Errorf("append to %s: %w: no acknowledgement within %s: %w", s, ErrBroken, within, err)
 }
 
 // attempt is how long to wait for one acknowledgement before looking what became of it.
@@ -157,6 +161,20 @@ func parseAck(data []byte) (uint64, error) {
 		return 0, errors.New("the acknowledgement names no sequence")
 	}
 	return r.Sequence, nil
+}
+
+// parseNumber reads a decimal number of a size that fits an int everywhere.
+func parseNumber(b []byte) (n uint64, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
 }
 
 func wrongLast(err error) bool {

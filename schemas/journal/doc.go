@@ -21,9 +21,9 @@
 //
 // # Cost
 //
-// An idle session has no goroutine and no buffer. A Commit is one message and its acknowledgement,
-// which comes to a pooled inbox; whoever finds the subject free publishes from its own goroutine,
-// and what others add meanwhile travels in the next message. The server reads a subject's last
+// An idle session has no goroutine and no buffer. A Commit is one message; whoever finds the subject free appends it
+// from its own goroutine, and what others add meanwhile travels in the next message. With the embedded server that
+// goroutine stores it, without a connection (see direct); an external one acknowledges to a pooled inbox. The server reads a subject's last
 // message to check the condition, from disk when the session has rested for long. The embedded server keeps a block of
 // FRAMES in memory for Config.KeepBlocks after its last use, so that what bulk takes does not grow with its size.
 //

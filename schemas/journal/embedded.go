@@ -18,6 +18,9 @@ type embedded struct {
 	lock   *os.File
 }
 
+// maxPayload is what the server takes: maxMessage, and headers.
+const maxPayload = 1 << 20
+
 // startTimeout is long, because a large store is checked at start.
 const startTimeout = 5 * time.Minute
 

@@ -23,15 +23,7 @@ import (
 //
 // It holds for the blocks that are begun from now on.
 func shortenCache(s *server.Server, stream schemas.Stream, keep time.Duration) error {
-	account := s.GlobalAccount()
-	if account == nil {
-		return errors.New("the embedded server has no account")
-	}
-	jetStream, err := hidden(reflect.ValueOf(account), "js", reflect.Pointer)
-	if err != nil {
-		return err
-	}
-	store, err := storeOf(jetStream, stream)
+	store, err := storeOf(s, stream)
 	if err != nil {
 		return err
 	}
@@ -52,8 +44,29 @@ func shortenCache(s *server.Server, stream schemas.Stream, keep time.Duration) e
 	return nil
 }
 
-// storeOf returns a pointer to the store of a stream of an account.
-func storeOf(jetStream reflect.Value, name schemas.Stream) (reflect.Value, error) {
+// storeOf returns a pointer to the store of a stream.
+func storeOf(s *server.Server, name schemas.Stream) (reflect.Value, error) {
+	stream, err := streamOf(s, name)
+	if err != nil {
+		return reflect.Value{}, err
+	}
+	store, err := hidden(stream, "store", reflect.Interface)
+	if err != nil {
+		return reflect.Value{}, err
+	}
+	return store.Elem(), nil
+}
+
+// streamOf returns a pointer to a stream of the server's.
+func streamOf(s *server.Server, name schemas.Stream) (reflect.Value, error) {
+	account := s.GlobalAccount()
+	if account == nil {
+		return reflect.Value{}, errors.New("the embedded server has no account")
+	}
+	jetStream, err := hidden(reflect.ValueOf(account), "js", reflect.Pointer)
+	if err != nil {
+		return reflect.Value{}, err
+	}
 	unlock, err := locked(jetStream)
 	if err != nil {
 		return reflect.Value{}, err
@@ -70,11 +83,7 @@ func storeOf(jetStream reflect.Value, name schemas.Stream) (reflect.Value, error
 	if !stream.IsValid() {
 		return reflect.Value{}, fmt.Errorf("the embedded server has no stream %s", name)
 	}
-	store, err := hidden(stream, "store", reflect.Interface)
-	if err != nil {
-		return reflect.Value{}, err
-	}
-	return store.Elem(), nil
+	return stream, nil
 }
 
 // locked takes the lock mu of what v points to.

@@ -2,32 +2,15 @@ package journal
 
 import (
 	"context"
-	"log/slog"
-	"net"
 	"reflect"
 	"time"
 
 	"sallyport/schemas"
 )
 
-// AppendOver makes the log append over a pipe to a server that dial reaches, as an embedded log
-// does to its own.
-func (l *Log) AppendOver(dial func() (net.Conn, error)) error {
-	p, err := openPipe(dial, l.config.AckTimeout, l.logger)
-	if err != nil {
-		return err
-	}
-	l.pipe, l.appender = p, p
-	return nil
-}
-
 // KeptBlocks is how long the newest block of FRAMES stays in the embedded server's memory after its last use.
 func (l *Log) KeptBlocks() (time.Duration, error) {
-	jetStream, err := hidden(reflect.ValueOf(l.server.server.GlobalAccount()), "js", reflect.Pointer)
-	if err != nil {
-		return 0, err
-	}
-	store, err := storeOf(jetStream, schemas.Frames)
+	store, err := storeOf(l.server.server, schemas.Frames)
 	if err != nil {
 		return 0, err
 	}
@@ -47,15 +30,34 @@ func (l *Log) KeptBlocks() (time.Duration, error) {
 	return time.Duration(kept.Int()), nil
 }
 
-// AppendOnce sends one message over a new pipe.
-func AppendOnce(ctx context.Context, dial func() (net.Conn, error)) (uint64, error) {
-	p, err := openPipe(dial, time.Second, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return 0, err
-	}
-	defer p.close()
-	return p.append(ctx, &addition{subject: "x", data: []byte("data")}, 100*time.Millisecond)
+// Direct reports whether appends go to the embedded server's streams directly.
+func (l *Log) Direct() bool {
+	_, ok := l.appender.(*direct)
+	return ok
 }
+
+// AppendSubject appends to a stream on the condition that the subject's last sequence is last.
+func (l *Log) AppendSubject(ctx context.Context, s schemas.Stream, subject schemas.Subject, data []byte, last uint64) (uint64, error) {
+	return l.append(ctx, &addition{stream: s, subject: subject, data: data, last: last})
+}
+
+// DataAt is what a stream holds at a sequence.
+func (l *Log) DataAt(ctx context.Context, s schemas.Stream, sequence uint64) (string, error) {
+	m, err := l.read.get(ctx, s, getRequest{Sequence: sequence})
+	return string(m.Data), err
+}
+
+// Stall has the embedded server take nothing for a stream, as a disk does that hangs, until it is released.
+func (l *Log) Stall(s schemas.Stream) (release func(), err error) {
+	stream, err := streamOf(l.server.server, s)
+	if err != nil {
+		return nil, err
+	}
+	return locked(stream)
+}
+
+// ParseAck reads a publish acknowledgement.
+func ParseAck(data []byte) (uint64, error) { return parseAck(data) }
 
 // LoadOf is what readers of a stream give way to, as writers were busy so far.
 func (l *Log) LoadOf(s schemas.Stream) uint64 { return l.loadOf(s).Load() }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -33,30 +31,6 @@ func openFaulty(t *testing.T, change ...func(*journal.Config)) faulty {
 	return faulty{p, journaltest.OpenConfig(t, c), journaltest.OpenConfig(t, d)}
 }
 
-// openPiped is openFaulty with a log that appends as an embedded one does.
-func openPiped(t *testing.T, change ...func(*journal.Config)) faulty {
-	t.Helper()
-	f := openFaulty(t, change...)
-	err := f.log.AppendOver(func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(f.URL(), "nats://")) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-type opener func(t *testing.T, change ...func(*journal.Config)) faulty
-
-// onBoth runs a test over both ways of appending.
-func onBoth(t *testing.T, test func(t *testing.T, open opener)) {
-	t.Parallel()
-	for name, open := range map[string]opener{"client": openFaulty, "pipe": openPiped} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open)
-		})
-	}
-}
-
 func context30(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -65,9 +39,8 @@ func context30(t *testing.T) context.Context {
 }
 
 // TestFaultPairs loses appends, or only their acknowledgements: either way each is stored once.
-func TestFaultPairs(t *testing.T) { onBoth(t, faultPairs) }
-
-func faultPairs(t *testing.T, open opener) {
+func TestFaultPairs(t *testing.T) {
+	t.Parallel()
 	kinds := map[string]func(p *journaltest.Proxy, match string, n int){
 		"append lost":                       (*journaltest.Proxy).LoseAppends,
 		"append kept, acknowledgement lost": (*journaltest.Proxy).LoseAcks,
@@ -77,7 +50,7 @@ func faultPairs(t *testing.T, open opener) {
 			for _, n := range []int{1, 2} {
 				t.Run(fmt.Sprintf("%s, %s, %d times", name, match, n), func(t *testing.T) {
 					t.Parallel()
-					f := open(t)
+					f := openFaulty(t)
 					w := journaltest.Start(t, f.log, "orders")
 					lose(f.Proxy, match, n)
 					for range 5 {
@@ -101,11 +74,10 @@ func faultPairs(t *testing.T, open opener) {
 	}
 }
 
-func TestFaultPairsOfControlAndEvents(t *testing.T) { onBoth(t, faultPairsOfControlAndEvents) }
-
-func faultPairsOfControlAndEvents(t *testing.T, open opener) {
+func TestFaultPairsOfControlAndEvents(t *testing.T) {
+	t.Parallel()
 	ctx := context30(t)
-	f := open(t, func(c *journal.Config) { c.AckTimeout = time.Second })
+	f := openFaulty(t, func(c *journal.Config) { c.AckTimeout = time.Second })
 	for i := range uint64(4) {
 		if i < 2 {
 			f.LoseAppends("sallyport.", 1)
@@ -133,10 +105,9 @@ func faultPairsOfControlAndEvents(t *testing.T, open opener) {
 }
 
 // TestNoAcknowledgement: a writer that gets none in time fails for good.
-func TestNoAcknowledgement(t *testing.T) { onBoth(t, noAcknowledgement) }
-
-func noAcknowledgement(t *testing.T, open opener) {
-	f := open(t, func(c *journal.Config) { c.AckTimeout = 500 * time.Millisecond })
+func TestNoAcknowledgement(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t, func(c *journal.Config) { c.AckTimeout = 500 * time.Millisecond })
 	w := journaltest.Start(t, f.log, "orders")
 	f.LoseAppends(".fact", 1<<30)
 	first := w.Commit(context30(t), journaltest.Command("SELECT 1"))
@@ -158,11 +129,10 @@ func noAcknowledgement(t *testing.T, open opener) {
 }
 
 // TestConnectionsCut cuts every connection again and again under a writer, a reader and a consumer.
-func TestConnectionsCut(t *testing.T) { onBoth(t, connectionsCut) }
-
-func connectionsCut(t *testing.T, open opener) {
+func TestConnectionsCut(t *testing.T) {
+	t.Parallel()
 	ctx := context30(t)
-	f := open(t)
+	f := openFaulty(t)
 	w := journaltest.Start(t, f.log, "orders")
 	read := make(chan error, 2)
 	go func() {
@@ -211,11 +181,10 @@ func connectionsCut(t *testing.T, open opener) {
 
 // TestPausedWriter: an append leaves the gateway, and arrives after the reaper has ended the
 // session. The writer is fenced.
-func TestPausedWriter(t *testing.T) { onBoth(t, pausedWriter) }
-
-func pausedWriter(t *testing.T, open opener) {
+func TestPausedWriter(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context30(t))
-	f := open(t, func(c *journal.Config) { c.LeaseTTL = time.Second })
+	f := openFaulty(t, func(c *journal.Config) { c.LeaseTTL = time.Second })
 	w := journaltest.Start(t, f.log, "orders")
 	f.Hold()
 	committed := make(chan error, 1)

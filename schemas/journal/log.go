@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sallyport/schemas"
@@ -25,8 +26,7 @@ type Log struct {
 	ask   *wire // asks and answers
 	read  *wire // consumers, buckets and administration
 
-	pipe     *pipe    // appends to the embedded server; nil: external
-	appender appender // pipe or write
+	appender appender // write, or direct with an embedded server
 	desk     *desk    // who answers what
 
 	small, large chunkPool // of facts and frames
@@ -88,23 +88,28 @@ func (l *Log) open(ctx context.Context) error {
 		*w.to = c
 	}
 	l.appender = l.write
-	if l.server != nil {
-		p, err := openPipe(l.server.server.InProcessConn, l.config.AckTimeout, l.logger)
-		if err != nil {
-			return err
-		}
-		l.pipe, l.appender = p, p
-	}
 	if err := l.createStreams(ctx); err != nil {
 		return err
 	}
 	if l.server != nil {
-		if err := shortenCache(l.server.server, schemas.Frames, l.config.KeepBlocks); err != nil {
-			l.logger.Warn("memory will grow with what is recorded in ten seconds", "err", err)
-		}
+		l.reachInto(l.server.server)
 	}
 	l.running.Go(func() { l.desk.serve(l.done) })
 	return l.openLeases(ctx)
+}
+
+// reachInto uses of an embedded server what it does not export. Without it the log is slower, and takes more memory.
+func (l *Log) reachInto(s *server.Server) {
+	d, err := openDirect(s, l.write, l.config, l.elapsed, schemas.Facts, schemas.Frames, schemas.Controls, schemas.Events)
+	if err != nil {
+		l.logger.Warn("appends take a connection to the embedded server", "err", err)
+	} else {
+		l.appender = d
+		l.running.Go(func() { d.watch(l.done, l.broke) })
+	}
+	if err := shortenCache(s, schemas.Frames, l.config.KeepBlocks); err != nil {
+		l.logger.Warn("memory will grow with what is recorded in ten seconds", "err", err)
+	}
 }
 
 func (l *Log) createStreams(ctx context.Context) error {
@@ -163,9 +168,6 @@ func (l *Log) Close() error {
 			if w != nil {
 				w.close()
 			}
-		}
-		if l.pipe != nil {
-			l.pipe.close()
 		}
 		if l.server != nil {
 			l.err = l.server.stop()

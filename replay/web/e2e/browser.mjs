@@ -61,9 +61,14 @@ export async function launch() {
       assert.deepEqual(faults.filter(counts), [], 'pages must log no error and talk to no other host')
       tell({ done: true })
     } catch (err) {
-      // The failure is told of, whether or not its pages can be pictured.
-      for (const context of browser.contexts()) for (const p of context.pages()) await shot(p, name + '-failed').catch(() => {})
-      tell({ failed: err.message, faults })
+      // The failure is told of, whether or not its pages can be pictured and read.
+      const shown = []
+      for (const context of browser.contexts())
+        for (const p of context.pages()) {
+          await shot(p, name + '-failed').catch(() => {})
+          shown.push(await p.evaluate(() => location.href + '\n' + document.body.innerText.slice(0, 2000)).catch(String))
+        }
+      tell({ failed: [err.message, ...shown].join('\n--- '), faults })
       process.exitCode = 1
     } finally {
       await browser.close()
