@@ -109,8 +109,8 @@ func (s *Service) forget(id schemas.TokenID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.chains, id)
-	if ended, ok := s.revoked[id]; ok {
-		close(ended)
+	if r, ok := s.revoked[id]; ok {
+		r.revoke()
 		delete(s.revoked, id)
 	}
 }

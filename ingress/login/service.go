@@ -38,7 +38,7 @@ type Service struct {
 	now         func() time.Time
 
 	mu      sync.Mutex
-	revoked map[schemas.TokenID]chan struct{}       // of tokens that somebody has presented
+	revoked map[schemas.TokenID]revocation          // of tokens that somebody has presented
 	chains  map[schemas.TokenID][]*x509.Certificate // of others' certificates that somebody has presented
 }
 
@@ -49,7 +49,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		registry: c.Registry, authorities: c.Authorities, append: c.Append, recheck: c.Recheck, now: c.Now,
-		revoked: make(map[schemas.TokenID]chan struct{}), chains: make(map[schemas.TokenID][]*x509.Certificate),
+		revoked: make(map[schemas.TokenID]revocation), chains: make(map[schemas.TokenID][]*x509.Certificate),
 	}
 }
 
@@ -73,14 +73,21 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// sweep closes the channels of tokens that are no longer there.
+// revocation is a context that is done when a token is revoked, or a key removed, and what makes it so. Whoever rests on
+// the token registers with it (context.AfterFunc): sessions have no goroutine for it.
+type revocation struct {
+	context.Context
+	revoke context.CancelFunc
+}
+
+// sweep tells whoever rests on tokens that are no longer there.
 func (s *Service) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.registry.Snapshot()
-	for id, ended := range s.revoked {
+	for id, r := range s.revoked {
 		if !live(now, id) {
-			close(ended)
+			r.revoke()
 			delete(s.revoked, id)
 		}
 	}
@@ -94,20 +101,21 @@ func (s *Service) identity(t *schemas.TokenCreated) *session.Identity {
 	}
 }
 
-// ended returns a channel that is closed when a token is revoked, or a key removed.
-func (s *Service) ended(id schemas.TokenID) <-chan struct{} {
+// ended returns a context that is done when a token is revoked, or a key removed.
+func (s *Service) ended(id schemas.TokenID) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ended, ok := s.revoked[id]
-	if !ok {
-		ended = make(chan struct{})
-		if live(s.registry.Snapshot(), id) {
-			s.revoked[id] = ended
-		} else {
-			close(ended) // revoked since it was looked up
-		}
+	if r, ok := s.revoked[id]; ok {
+		return r.Context
 	}
-	return ended
+	var r revocation
+	r.Context, r.revoke = context.WithCancel(context.Background())
+	if live(s.registry.Snapshot(), id) {
+		s.revoked[id] = r
+	} else {
+		r.revoke() // revoked since it was looked up
+	}
+	return r.Context
 }
 
 // live reports whether there is a token or a key of that id.

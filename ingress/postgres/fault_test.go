@@ -237,14 +237,15 @@ func TestWhoWatchesIsTold(t *testing.T) {
 
 func TestExpiryAndRevocationEndTheSession(t *testing.T) {
 	g := start(t, options{})
-	revoked := make(chan struct{})
+	revoked, revoke := context.WithCancel(t.Context())
+	defer revoke()
 	g.people.mu.Lock()
 	g.people.tokens["revoked"] = []person{{token, &session.Identity{Principal: &schemas.Principal{Name: "revoked"}, Revoked: revoked}}}
 	g.people.tokens["brief"] = []person{{token, &session.Identity{Principal: &schemas.Principal{Name: "brief"}, Expires: time.Now().Add(3 * time.Second)}}}
 	g.people.tokens["late"] = []person{{token, &session.Identity{Principal: &schemas.Principal{Name: "late"}, Expires: time.Now().Add(-time.Second)}}}
 	g.people.mu.Unlock()
 	a, b := login(t, g.addr, "revoked", token, "orders"), login(t, g.addr, "brief", token, "orders")
-	close(revoked)
+	revoke()
 	for _, c := range []*raw{a, b} {
 		if typ, body := c.message(); typ != 'E' || !strings.Contains(string(body), "28P01") {
 			t.Errorf("got %c %q", typ, body)

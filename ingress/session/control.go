@@ -14,37 +14,40 @@ func (s *Session) start(ctx context.Context) error {
 		return err
 	}
 	watch, cancel := context.WithCancel(context.Background())
+	unwatch := s.watch()
 	s.stop = func() {
 		cancel()
+		unwatch()
 		unsubscribe()
 	}
-	go s.watch(watch)
 	if !s.tenure.until.IsZero() {
 		go s.keep(watch)
 	}
 	return nil
 }
 
-// watch ends the session when its credential or the right to write it does. It returns when the
-// session is closed.
-func (s *Session) watch(ctx context.Context) {
-	var expires <-chan time.Time
-	if at := s.req.Identity.Expires; !at.IsZero() {
-		timer := time.NewTimer(at.Sub(s.g.c.Now()))
-		defer timer.Stop()
-		expires = timer.C
+// watch ends the session when its credential or the right to write it does, until it is told to stop. It needs no
+// goroutine for that: an idle session has none of this package's.
+func (s *Session) watch() (stop func()) {
+	forget := func() bool { return false }
+	if r := s.req.Identity.Revoked; r != nil {
+		forget = context.AfterFunc(r, func() { s.Stop(End{Reason: ReasonExpired, Message: "the token was revoked"}) })
 	}
-	select {
-	case <-ctx.Done():
-	case <-s.done:
-	case <-expires:
-		s.Stop(End{Reason: ReasonExpired, Message: "the token has expired"})
-	case <-s.req.Identity.Revoked:
-		s.Stop(End{Reason: ReasonExpired, Message: "the token was revoked"})
-	case <-s.w.Failed():
-		_ = s.fail(s.w.Err())
-	case <-s.g.c.Lease.Lost():
-		s.Stop(End{Reason: ReasonError, Message: "the gateway has lost its lease on the log: the session cannot be recorded, so it was ended"})
+	var expires *time.Timer
+	if at := s.req.Identity.Expires; !at.IsZero() {
+		expires = time.AfterFunc(at.Sub(s.g.c.Now()), func() { s.Stop(End{Reason: ReasonExpired, Message: "the token has expired"}) })
+	}
+	s.w.OnFail(func() { // of a lost lease, too
+		if s.Err() == nil {
+			_ = s.fail(s.w.Err())
+		}
+	})
+	return func() {
+		forget()
+		if expires != nil {
+			expires.Stop()
+		}
+		s.w.OnFail(nil)
 	}
 }
 

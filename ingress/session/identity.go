@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -15,7 +16,7 @@ type Identity struct {
 	Expires   time.Time       // zero: never
 	Targets   []string        // empty: every target that roles allow
 	Protocols []string        // empty: all
-	Revoked   <-chan struct{} // closed when the credential is taken back; nil: never
+	Revoked   context.Context // done when the credential is taken back; nil: never
 }
 
 // allows reports whether the credential itself (not the principal's roles) reaches a target.

@@ -352,7 +352,7 @@ func TestRevocation(t *testing.T) {
 			if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
 				t.Fatal(err)
 			}
-			close(g.people.revoked)
+			g.people.revoke()
 			_, _ = io.Copy(io.Discard, out)
 			_ = cmd.Wait()
 			if strings.Count(errs.String(), "sallyport: the token was revoked") != 1 || cmd.ProcessState.ExitCode() != 255 {

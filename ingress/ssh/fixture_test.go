@@ -64,7 +64,8 @@ type people struct {
 	mu      sync.Mutex
 	tokens  map[string]string // secret to user
 	keys    map[string]string // key's wire form to user
-	revoked chan struct{}
+	revoked context.Context
+	revoke  context.CancelFunc
 }
 
 func (p *people) identity(user string) *session.Identity {
@@ -147,7 +148,8 @@ func start(t testing.TB, o options) *gateway {
 		o.sshd = server(t)
 	}
 	g := &gateway{Env: o.env, sshd: o.sshd, signIns: &signIns{}, dir: t.TempDir(), people: &people{
-		tokens: map[string]string{token: alice}, keys: map[string]string{}, revoked: make(chan struct{})}}
+		tokens: map[string]string{token: alice}, keys: map[string]string{}}}
+	g.people.revoked, g.people.revoke = context.WithCancel(context.Background())
 	if g.Env == nil {
 		g.Env = sessiontest.New(t, ssh.Protocol)
 	}

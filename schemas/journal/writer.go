@@ -29,6 +29,7 @@ type Writer struct {
 	closed bool
 	err    error
 	failed chan struct{}
+	onFail func()
 }
 
 // NewWriter returns the writer of a new session. It does no I/O.
@@ -185,6 +186,17 @@ func (w *Writer) Close(ctx context.Context, closed *schemas.Closed) error {
 
 // Failed is closed when the writer has failed; Err then says why.
 func (w *Writer) Failed() <-chan struct{} { return w.failed }
+
+// OnFail sets what is called, in a goroutine of its own, when the writer has failed, so that nobody has to wait for Failed: at
+// once if it has. It replaces what was set before; nil: nothing is called.
+func (w *Writer) OnFail(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onFail = f
+	if f != nil && w.err != nil {
+		go f()
+	}
+}
 
 // Err returns the first error.
 func (w *Writer) Err() error {
@@ -375,6 +387,9 @@ func (w *Writer) failLocked(err error) error {
 	}
 	w.err = err
 	close(w.failed)
+	if w.onFail != nil {
+		go w.onFail()
+	}
 	w.facts.fail(err)
 	w.frames.fail(err)
 	w.lease.remove(w)
