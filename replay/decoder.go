@@ -20,12 +20,23 @@ type Decoder struct {
 	// Decoder has seen; nil, or a nil result, means that they are not known.
 	Find func(command, before uint64) *schemas.Columns
 
+	// Begun returns the joiner of a command's rows after those entries that came before number, where the
+	// Decoder has not seen them; nil, or a nil result, means that no row goes on there.
+	Begun func(command, number uint64) *values.Joiner
+
 	columns map[uint64][]*schemas.Column
 	order   []uint64 // of columns' keys, oldest first
+
+	first  uint64                    // entry seen
+	joins  map[uint64]*values.Joiner // of commands whose last row goes on
+	looked map[uint64]bool           // commands of before first that have been asked for
 }
 
 // Entry decodes one.
 func (d *Decoder) Entry(l journal.Located) Entry {
+	if d.first == 0 {
+		d.first = l.Entry.GetNumber()
+	}
 	e := Entry{Head: Head{Number: l.Entry.GetNumber(), Sequence: l.Sequence, Stream: l.Stream, At: at(l)}}
 	switch k := l.Entry.GetKind().(type) {
 	case *schemas.Entry_Opened:
@@ -39,6 +50,7 @@ func (d *Decoder) Entry(l journal.Located) Entry {
 	case *schemas.Entry_Decided:
 		e.Kind, e.Decided = KindDecided, decided(k.Decided)
 	case *schemas.Entry_Result:
+		delete(d.joins, k.Result.GetCommand()) // what did not end by now never will
 		e.Kind, e.Result = KindResult, result(k.Result)
 	case *schemas.Entry_Notice:
 		e.Kind, e.Notice = KindNotice, notice(k.Notice)
@@ -113,8 +125,15 @@ func (d *Decoder) described(command, before uint64) []*schemas.Column {
 
 func (d *Decoder) rows(r *schemas.Rows, number uint64) *Rows {
 	described := d.described(r.GetCommand(), number)
-	out := &Rows{Command: r.GetCommand(), Rows: [][]*string{}}
-	for row, err := range values.Rows(r) {
+	out := &Rows{Command: r.GetCommand(), Rows: [][]*string{}, More: r.GetMore()}
+	whole, err := d.join(r, number)
+	if err != nil {
+		out.Problem = err.Error()
+	}
+	if whole == nil {
+		return out
+	}
+	for row, err := range values.Rows(whole) {
 		if err != nil {
 			out.Problem = err.Error()
 			break
@@ -130,6 +149,38 @@ func (d *Decoder) rows(r *schemas.Rows, number uint64) *Rows {
 		out.Rows = append(out.Rows, cells)
 	}
 	return out
+}
+
+// join makes rows whole: they stand in the entry in which they end.
+func (d *Decoder) join(r *schemas.Rows, number uint64) (*schemas.Rows, error) {
+	command := r.GetCommand()
+	j := d.joins[command]
+	if j == nil && command < d.first && d.Begun != nil && !d.looked[command] {
+		if len(d.looked) >= mostDescribed {
+			d.looked = nil
+		}
+		if d.looked == nil {
+			d.looked = map[uint64]bool{}
+		}
+		d.looked[command] = true
+		j = d.Begun(command, number)
+	}
+	if j == nil {
+		if !r.GetMore() {
+			return r, nil
+		}
+		j = &values.Joiner{}
+	}
+	whole, err := j.Join(r)
+	if !j.Going() {
+		delete(d.joins, command)
+		return whole, err
+	}
+	if d.joins == nil {
+		d.joins = map[uint64]*values.Joiner{}
+	}
+	d.joins[command] = j
+	return whole, err
 }
 
 // cell renders bytes of which nothing is known as text if they can be, else as bytes.

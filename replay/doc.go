@@ -39,7 +39,9 @@
 //     [Entry]: {"number","at","sequence","stream","kind"} and the fields of the part that kind
 //     names ([Opened] … [Bytes]), in one flat object. Names are those of entries.proto, except
 //     command_kind and notice_kind. Enums are short words. Payload that is not UTF-8 is "base64"
-//     in place of "text". A frame of rows that was malformed has the rows before that, and "problem".
+//     in place of "text". Rows stand, whole, in the entry in which
+//     they end: one that is longer than a frame (512 KiB) goes on in several, which have "more". A frame of rows that was malformed
+//     has the rows before that, and "problem".
 //     A command whose text holds several statements has columns several times; rows belong to the
 //     columns before them.
 //   - GET /sessions/{id}/play?from=1 is a websocket: [Message].

@@ -191,8 +191,9 @@ type Column struct {
 // Rows are whole rows; a null cell is nil.
 type Rows struct {
 	Command uint64      `json:"command"`
-	Rows    [][]*string `json:"rows"`
-	Problem string      `json:"problem,omitempty"` // the frame was malformed after these
+	Rows    [][]*string `json:"rows"`              // that end here, whole
+	More    bool        `json:"more,omitempty"`    // another begins or goes on here, and ends in a later entry
+	Problem string      `json:"problem,omitempty"` // the frame was malformed after these, or a row is too long to be joined
 }
 
 // Bytes is payload without rows.

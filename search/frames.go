@@ -16,17 +16,13 @@ import (
 	"sallyport/search/internal/query"
 )
 
-// maxRow bounds a row that is spread over several frames and has to be joined in memory.
-const maxRow = 64 << 20
-
 // maxTail bounds what of a frame is looked at again with the next: a word that both share.
 const maxTail = 4 << 10
 
 // stream is what the frames of a command so far mean for the next.
 type stream struct {
 	columns []*schemas.Column
-	row     []byte                     // cells of a row that goes on
-	tooLong bool                       // that row is over maxRow
+	rows    values.Joiner
 	tails   map[schemas.Channel][]byte // end of the last Bytes, from its last line on
 }
 
@@ -106,7 +102,7 @@ func (b *batch) readStream(ctx context.Context, id schemas.SessionID, command, n
 			s = &stream{columns: c.Columns}
 		}
 		if r := l.Entry.GetRows(); r != nil && r.Command == command {
-			s.join(r)
+			_, _ = s.rows.Join(r) // what is too long was told of when it was indexed
 		}
 		if p := l.Entry.GetBytes(); p != nil && p.Command == command && searched(p) {
 			s.text(p)
@@ -119,59 +115,14 @@ func (b *batch) readStream(ctx context.Context, id schemas.SessionID, command, n
 	return s, nil
 }
 
-// join returns the rows that end in r, whole, and keeps what goes on. It returns nil when there
-// are none.
-func (s *stream) join(r *schemas.Rows) *schemas.Rows {
-	cells := r.Cells
-	if len(s.row) > 0 {
-		cells = append(s.row, r.Cells...)
-	}
-	s.row = nil
-	whole := len(cells)
-	if r.More {
-		whole = rowsEnd(cells, int(r.Count)*int(r.Columns))
-		if s.row = bytes.Clone(cells[whole:]); len(s.row) > maxRow {
-			s.row, s.tooLong = nil, true
-		}
-	}
-	if s.tooLong && (r.Count > 0 || !r.More) {
-		s.tooLong = r.More // the row that was too long ends here, and nobody knows where
-		return nil
-	}
-	if r.Count == 0 {
-		return nil
-	}
-	return &schemas.Rows{Command: r.Command, Columns: r.Columns, Count: r.Count, Cells: cells[:whole]}
-}
-
-// rowsEnd returns where the first n cells end.
-func rowsEnd(cells []byte, n int) int {
-	at := 0
-	for range n {
-		if len(cells)-at < 4 {
-			return len(cells)
-		}
-		size := uint64(cells[at])<<24 | uint64(cells[at+1])<<16 | uint64(cells[at+2])<<8 | uint64(cells[at+3])
-		at += 4
-		if size == 0xFFFFFFFF {
-			continue
-		}
-		if size > uint64(len(cells)-at) {
-			return len(cells)
-		}
-		at += int(size)
-	}
-	return at
-}
-
 func (b *batch) rows(ctx context.Context, id schemas.SessionID, l located, r *schemas.Rows) error {
 	s, err := b.stream(ctx, id, r.Command, l.Entry.Number)
 	if err != nil {
 		return err
 	}
-	whole := s.join(r)
-	if s.tooLong && whole == nil {
-		b.logger.Warn("a row is too long to be searchable", "session", id, "number", l.Entry.Number)
+	whole, err := s.rows.Join(r)
+	if err != nil {
+		b.logger.Warn("rows are not searchable", "session", id, "number", l.Entry.Number, "error", err)
 	}
 	if whole == nil {
 		return nil

@@ -436,7 +436,8 @@ export interface ColumnsEntry extends OfCommand {
 
 export interface RowsEntry extends OfCommand {
   kind: 'rows'
-  rows?: (string | null)[][] | null
+  rows?: (string | null)[][] | null // that end here, whole
+  more?: boolean // another goes on here, and ends in a later entry
   problem?: string // the recording is damaged after these
 }
 

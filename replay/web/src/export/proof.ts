@@ -78,7 +78,7 @@ function compare(recorded: Map<number, Recorded>, whole: boolean, shown: Entry[]
     missing++
   }
   const seen = new Set<number>()
-  const told: Told = { columns: new Map(), split: new Set() }
+  const told: Told = { columns: new Map(), split: new Map() }
   for (const entry of shown) {
     const one = recorded.get(entry.number)
     seen.add(entry.number)
@@ -96,7 +96,7 @@ const kinds: Record<string, number> = {
 // Told is what earlier entries said of the rows of commands.
 interface Told {
   columns: Map<number, boolean[]> // whether each is in a binary form
-  split: Set<number> // commands whose last row goes on in the next entry
+  split: Map<number, Uint8Array[]> // what there is of a command's last row, where that goes on in the next entry
 }
 
 // alike compares what matters of an entry: when it was, and what it says.
@@ -127,11 +127,17 @@ function alike(one: Recorded, entry: Entry, told: Told): boolean {
       return recorded.length === listed.length && recorded.every((c, i) => string(c.get(1)) === listed[i]?.name && (number(c.get(7)) !== 0) === (listed[i]?.masked ?? false))
     }
     case 'rows': {
-      const begun = told.split.has(entry.command)
-      if (number(part.get(5)) !== 0) told.split.add(entry.command)
-      else told.split.delete(entry.command)
-      if (begun || told.split.has(entry.command)) return true // its rows are in several entries
-      return cells(part.get(4)?.bytes ?? new Uint8Array(), entry.rows ?? [], told.columns.get(entry.command) ?? [])
+      const pieces = [...(told.split.get(entry.command) ?? []), part.get(4)?.bytes ?? new Uint8Array()]
+      const more = number(part.get(5)) !== 0
+      told.split.delete(entry.command)
+      if (more && !entry.rows?.length) {
+        told.split.set(entry.command, pieces) // none ends here
+        return true
+      }
+      const data = joined(pieces)
+      const end = cells(data, entry.rows ?? [], told.columns.get(entry.command) ?? [])
+      if (more) told.split.set(entry.command, [data.subarray(Math.max(end, 0))])
+      return end >= 0
     }
     case 'closed':
       return string(part.get(1)) === entry.reason && string(part.get(2)) === (entry.message ?? '')
@@ -140,23 +146,34 @@ function alike(one: Recorded, entry: Entry, told: Told): boolean {
 }
 
 // cells compares rows with their cells. Values in a binary form are shown as text, and are compared by
-// whether they are null; so are those that are no text.
-function cells(data: Uint8Array, rows: (string | null)[][], binary: boolean[]): boolean {
+// whether they are null; so are those that are no text. It returns where the rows end, or -1 if they differ.
+function cells(data: Uint8Array, rows: (string | null)[][], binary: boolean[]): number {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   let at = 0
   for (const row of rows) {
     for (const [i, cell] of row.entries()) {
-      if (at + 4 > data.length) return false
+      if (at + 4 > data.length) return -1
       const size = view.getInt32(at)
       at += 4
-      if (size < 0 !== (cell === null)) return false
+      if (size < 0 !== (cell === null)) return -1
       if (size < 0) continue
       const text = decoder.decode(data.subarray(at, at + size))
-      if (!binary[i] && binary.length > 0 && !text.includes('\uFFFD') && text !== cell) return false
+      if (!binary[i] && binary.length > 0 && !text.includes('\uFFFD') && text !== cell) return -1
       at += size
     }
   }
-  return true
+  return at
+}
+
+function joined(pieces: Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!
+  const whole = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0))
+  let at = 0
+  for (const p of pieces) {
+    whole.set(p, at)
+    at += p.length
+  }
+  return whole
 }
 
 const decoder = new TextDecoder()
