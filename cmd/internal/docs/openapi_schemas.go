@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -91,6 +92,14 @@ func (s *schemer) properties(t reflect.Type) object {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct { // its fields are its holder's, as encoding/json has it
+			inner := s.properties(f.Type)
+			maps.Copy(properties, inner["properties"].(object))
+			if names, ok := inner["required"].([]string); ok {
+				required = append(required, names...)
+			}
+			continue
+		}
 		if name == "" || name == "-" || !f.IsExported() {
 			continue
 		}
