@@ -104,6 +104,7 @@ export interface MovedFile {
   digest_in: string // SHA-256, if that was in order and whole
   digest_out: string
   kept: boolean
+  masked: boolean // what is kept is what masks leave; digests are of what was moved
 }
 
 export const files = (id: string, from: number, signal?: AbortSignal) =>
