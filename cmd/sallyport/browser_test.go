@@ -47,6 +47,9 @@ type browser struct {
 	asked  map[string]func(said) map[string]string // what a test answers itself
 }
 
+// browserPatience has a script be as patient as the tests are.
+func browserPatience() string { return fmt.Sprintf("SALLYPORT_TIMEOUT=%d", patience.Milliseconds()) }
+
 // play runs a script of replay/web/e2e to its end, which must be that it saw everything.
 func (b *browser) play(script string, env ...string) {
 	b.t.Helper()
@@ -56,7 +59,7 @@ func (b *browser) play(script string, env ...string) {
 	b.shells = make(map[string]*shell)
 	c := exec.Command("node", "e2e/"+script)
 	c.Dir = "../../replay/web"
-	c.Env = append(append(os.Environ(), "SALLYPORT_URL=http://"+b.g.web, "SALLYPORT_TIMEOUT=30000"), env...)
+	c.Env = append(append(os.Environ(), "SALLYPORT_URL=http://"+b.g.web, browserPatience()), env...)
 	c.Stderr = os.Stderr
 	var err error
 	if b.in, err = c.StdinPipe(); err != nil {

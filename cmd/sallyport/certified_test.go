@@ -117,7 +117,7 @@ func TestCertifiedProvider(t *testing.T) {
 			return map[string]string{}
 		},
 	}}
-	b.play("provider.mjs", "SALLYPORT_PROVIDER="+string(given), "SALLYPORT_TIMEOUT=60000")
+	b.play("provider.mjs", "SALLYPORT_PROVIDER="+string(given))
 	if t.Failed() {
 		return // nobody has signed the terminal in, so it would wait
 	}

@@ -30,5 +30,5 @@ func TestBrowserDialogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := g.sallyport("token", "create", "--user", "root2", "--group", "admin", "--ttl", "1h")
-	(&browser{t: t, g: g}).play("dialogs.mjs", "SALLYPORT_TOKEN="+root, "SALLYPORT_SESSIONS="+string(sessions), "SALLYPORT_TIMEOUT=60000")
+	(&browser{t: t, g: g}).play("dialogs.mjs", "SALLYPORT_TOKEN="+root, "SALLYPORT_SESSIONS="+string(sessions))
 }

@@ -333,7 +333,7 @@ func TestPasskeysInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&browser{t: t, g: d.gateway}).play("passkeys.mjs", "SALLYPORT_URL="+d.origin, "SALLYPORT_PASSKEYS="+string(given), "SALLYPORT_TIMEOUT=60000")
+	(&browser{t: t, g: d.gateway}).play("passkeys.mjs", "SALLYPORT_URL="+d.origin, "SALLYPORT_PASSKEYS="+string(given))
 	sh.run("", "DELETE 2")
 }
 

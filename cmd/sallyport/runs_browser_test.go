@@ -75,5 +75,5 @@ spec:
 		},
 	}}
 	reader := g.sallyport("token", "create", "--user", "bob@example.com", "--group", "dba", "--group", "eng")
-	b.play("runs.mjs", "SALLYPORT_TOKEN="+reader, "SALLYPORT_GUEST="+g.sallyport("token", "create", "--user", "carol"), "SALLYPORT_READER="+g.token("alice@example.com"), "SALLYPORT_RUN="+string(given), "SALLYPORT_TIMEOUT=60000")
+	b.play("runs.mjs", "SALLYPORT_TOKEN="+reader, "SALLYPORT_GUEST="+g.sallyport("token", "create", "--user", "carol"), "SALLYPORT_READER="+g.token("alice@example.com"), "SALLYPORT_RUN="+string(given))
 }

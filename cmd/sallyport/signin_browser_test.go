@@ -42,7 +42,7 @@ func TestSignInBrowser(t *testing.T) {
 	}
 	script := exec.Command("node", "e2e/signin.mjs")
 	script.Dir = "../../replay/web"
-	script.Env = append(os.Environ(), "SALLYPORT_URL=http://"+g.web, "SALLYPORT_SIGNIN="+string(given), "SALLYPORT_TIMEOUT=60000")
+	script.Env = append(os.Environ(), "SALLYPORT_URL=http://"+g.web, "SALLYPORT_SIGNIN="+string(given), browserPatience())
 	script.Stderr = os.Stderr
 	out, err := script.StdoutPipe()
 	if err != nil {
