@@ -48,25 +48,26 @@ type Runs struct {
 	byID     map[schemas.RunID]*Run
 	order    []*Run // oldest first; the items are never changed
 	children map[schemas.RunID][]*Run
-	ready    chan struct{} // closed once what was on the log is in here
-	caught   sync.Once
+	known    journal.Passed // of CONTROL, as far as it tells of runs
 }
+
+// ofRuns are the subjects of what CONTROL says of runs.
+const ofRuns = schemas.Subject("sallyport.control." + schemas.AreaRun + ".*")
 
 // NewRuns returns Runs that are empty until Run runs. The logger is told of facts that cannot be read.
 func NewRuns(log *journal.Log, logger *slog.Logger) *Runs {
-	return &Runs{log: log, logger: logger, byID: map[schemas.RunID]*Run{}, children: map[schemas.RunID][]*Run{}, ready: make(chan struct{})}
+	return &Runs{log: log, logger: logger, byID: map[schemas.RunID]*Run{}, children: map[schemas.RunID][]*Run{}}
 }
 
 // Run follows the log until ctx is done (it then returns nil) or something fails for good.
 func (r *Runs) Run(ctx context.Context) error {
-	subjects := []schemas.Subject{schemas.Subject("sallyport.control." + string(schemas.AreaRun) + ".*")}
-	err := r.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: subjects, Linger: linger}, func(ms []journal.Message, caughtUp bool) error {
+	err := r.log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{ofRuns}, Linger: linger}, func(ms []journal.Message, _ bool) error {
 		for _, m := range ms {
 			_, opened := r.readRun(m)
 			r.add(opened)
 		}
-		if caughtUp {
-			r.caught.Do(func() { close(r.ready) })
+		if len(ms) > 0 {
+			r.known.Pass(ms[len(ms)-1].Sequence)
 		}
 		return nil
 	})
@@ -121,14 +122,21 @@ func title(prompt string) string {
 	return strings.Clone(t) // so that the whole prompt is not kept
 }
 
-// wait returns once what was on the log is in here.
+// longestWait is how long a request waits for the list of runs.
+const longestWait = 30 * time.Second
+
+// wait returns once what is on the log now is in here.
 func (r *Runs) wait(ctx context.Context) error {
-	select {
-	case <-r.ready:
-		return nil
-	case <-ctx.Done():
-		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the list of runs is not ready yet", Err: ctx.Err()}
+	ctx, cancel := deadline(ctx, longestWait)
+	defer cancel()
+	last, err := r.log.HeadOf(ctx, schemas.Controls, ofRuns)
+	if err != nil {
+		return fmt.Errorf("find the last run: %w", err)
 	}
+	if err := r.known.Await(ctx, last); err != nil {
+		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "the list of runs is not ready yet", Hint: "try again", Err: err}
+	}
+	return nil
 }
 
 // Get returns a run; a schemas.Error when there is none. One that was opened just now is found too.
@@ -139,11 +147,7 @@ func (r *Runs) Get(ctx context.Context, id schemas.RunID) (*Run, error) {
 	if one := r.get(id); one != nil {
 		return one, nil
 	}
-	_, one, err := r.read(ctx, id, 1)
-	if err == nil && one == nil {
-		err = &schemas.Error{Code: schemas.CodeNotFound, Message: fmt.Sprintf("there is no run %q", string(id))}
-	}
-	return one, err
+	return nil, &schemas.Error{Code: schemas.CodeNotFound, Message: fmt.Sprintf("there is no run %q", string(id))}
 }
 
 func (r *Runs) get(id schemas.RunID) *Run {

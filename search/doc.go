@@ -64,7 +64,8 @@
 //
 // A prompt is not part of a command's document: who may replay a command may not always read the prompt that led to it, and
 // whoever may not must not find out its words. The beginning of the prompt comes with every hit of a run, for
-// those who may read it.
+// those who may read it. Before either is answered, the prompts are as far as CONTROL is: a session begins after its run
+// was opened, so whoever finds the session finds the prompt.
 //
 // # Words
 //

@@ -27,21 +27,22 @@ type prompts struct {
 	runs  []schemas.RunID
 	seen  map[schemas.RunID]bool
 	at    map[string][]spot // by term, in order
-	ready chan struct{}     // closed once what was on the log is in here
-	once  sync.Once
+	known journal.Passed    // of CONTROL, as far as it tells of runs
 }
+
+// ofRuns are the subjects of what CONTROL says of runs.
+const ofRuns = schemas.Subject("sallyport.control." + schemas.AreaRun + ".*")
 
 // spot is where a term stands: its position in the prompt of the run of that index.
 type spot struct{ run, position uint32 }
 
 func newPrompts() *prompts {
-	return &prompts{seen: map[schemas.RunID]bool{}, at: map[string][]spot{}, ready: make(chan struct{})}
+	return &prompts{seen: map[schemas.RunID]bool{}, at: map[string][]spot{}}
 }
 
 // follow reads the prompts that are on the log and those that come, until ctx is done. It can be called again.
 func (p *prompts) follow(ctx context.Context, c *Config) error {
-	subjects := []schemas.Subject{schemas.Subject("sallyport.control." + string(schemas.AreaRun) + ".*")}
-	err := c.Log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: subjects, Linger: linger}, func(ms []journal.Message, caughtUp bool) error {
+	err := c.Log.Consume(ctx, journal.ConsumeConfig{Stream: schemas.Controls, Subjects: []schemas.Subject{ofRuns}, Linger: linger}, func(ms []journal.Message, _ bool) error {
 		for _, m := range ms {
 			fact := new(schemas.Control)
 			if err := fact.UnmarshalVT(m.Data); err != nil {
@@ -50,8 +51,8 @@ func (p *prompts) follow(ctx context.Context, c *Config) error {
 			}
 			p.add(schemas.RunID(fact.GetRunOpened().GetRun().GetId()), fact.GetRunOpened().GetPrompt())
 		}
-		if caughtUp {
-			p.once.Do(func() { close(p.ready) })
+		if len(ms) > 0 {
+			p.known.Pass(ms[len(ms)-1].Sequence)
 		}
 		return nil
 	})
@@ -76,16 +77,19 @@ func (p *prompts) add(run schemas.RunID, text string) {
 	}
 }
 
-// wait returns once what was on the log is in here.
-func (p *prompts) wait(ctx context.Context) error {
+// wait returns once what is on the log now is in here: a session that is found began after its run was opened, so that its
+// prompt is found with it.
+func (p *prompts) wait(ctx context.Context, log Log) error {
 	ctx, cancel := context.WithTimeout(ctx, longestWait)
 	defer cancel()
-	select {
-	case <-p.ready:
-		return nil
-	case <-ctx.Done():
-		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "prompts cannot be searched yet", Hint: "try again", Err: ctx.Err()}
+	last, err := log.HeadOf(ctx, schemas.Controls, ofRuns)
+	if err != nil {
+		return fmt.Errorf("find the last run: %w", err)
 	}
+	if err := p.known.Await(ctx, last); err != nil {
+		return &schemas.Error{Code: schemas.CodeUnavailable, Message: "prompts cannot be searched yet", Hint: "try again", Err: err}
+	}
+	return nil
 }
 
 // find returns the runs in whose prompt the words of a term stand in a row, or a word that begins so.
@@ -167,7 +171,7 @@ func (s *Service) promptRuns(ctx context.Context, n query.Node, read PromptReade
 		if read == nil {
 			return nil, &schemas.Error{Code: schemas.CodeUnsupported, Message: "prompts are not searched by this process"}
 		}
-		if err := s.prompts.wait(ctx); err != nil {
+		if err := s.prompts.wait(ctx, s.c.Log); err != nil {
 			return nil, err
 		}
 		found := s.prompts.find(t)

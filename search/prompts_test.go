@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/schemas"
+	"sallyport/schemas/journal"
 	"sallyport/search"
 )
 
@@ -93,5 +95,81 @@ func TestPromptsWithoutReader(t *testing.T) {
 		if _, err := s.Search(t.Context(), search.Query{Text: query}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", query, err, want)
 		}
+	}
+}
+
+// late is a log that hands on what CONTROL says of runs only once it is let go.
+type late struct {
+	*journal.Log
+	asked, let chan struct{}
+	once       sync.Once
+}
+
+func (l *late) HeadOf(ctx context.Context, s schemas.Stream, subjects schemas.Subject) (uint64, error) {
+	head, err := l.Log.HeadOf(ctx, s, subjects)
+	l.once.Do(func() { close(l.asked) })
+	return head, err
+}
+
+func (l *late) Consume(ctx context.Context, c journal.ConsumeConfig, handle func([]journal.Message, bool) error) error {
+	return l.Log.Consume(ctx, c, func(ms []journal.Message, caughtUp bool) error {
+		if c.Stream == schemas.Controls && len(ms) > 0 {
+			select {
+			case <-l.let:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return handle(ms, caughtUp)
+	})
+}
+
+// TestPromptsOfRunsJustOpened finds what a run did by its prompt, however late that is read.
+func TestPromptsOfRunsJustOpened(t *testing.T) {
+	l := &late{Log: openLog(t, t.TempDir()), asked: make(chan struct{}), let: make(chan struct{})}
+	s, err := search.Open(t.Context(), search.Config{
+		Dir: t.TempDir(), Log: l, Authorizer: everybody{}, Logger: quiet, Now: clock,
+		Prompts: func(context.Context) (search.PromptReader, error) {
+			return func(schemas.RunID) (string, bool, error) { return "", true, nil }, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	run(t, s)
+	opened := &schemas.RunOpened{Run: &schemas.Run{Id: "run-7", Agent: "triage-bot"}, Prompt: "Clean the invoices up."}
+	if _, err := l.AppendControl(t.Context(), schemas.AreaRun, "run-7", &schemas.Control{Kind: &schemas.Control_RunOpened{RunOpened: opened}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	tale(t, l.Log) // the agent's session is of run-7
+	caughtUp(t, s)
+	type result struct {
+		total uint64
+		err   error
+	}
+	found := make(chan result, 1)
+	go func() {
+		for {
+			res, err := s.Search(t.Context(), search.Query{Text: "prompt:invoices"})
+			if err != nil && schemas.Shown(err).Code == schemas.CodeUnavailable && t.Context().Err() == nil {
+				continue // the machine is slow: it waited as long as it does
+			}
+			if err != nil {
+				found <- result{err: err}
+				return
+			}
+			found <- result{total: res.Total}
+			return
+		}
+	}()
+	select {
+	case <-l.asked:
+	case r := <-found:
+		t.Fatalf("it did not ask how far the log is: %+v", r)
+	}
+	close(l.let)
+	if r := <-found; r.err != nil || r.total == 0 {
+		t.Errorf("%+v", r)
 	}
 }

@@ -19,6 +19,8 @@ type Log interface {
 	// Head returns the last sequence of a stream. A message acknowledged before the call is not
 	// after it.
 	Head(ctx context.Context, s schemas.Stream) (uint64, error)
+	// HeadOf is Head of what is on subjects, which may have wildcards; 0 when there is nothing.
+	HeadOf(ctx context.Context, s schemas.Stream, subjects schemas.Subject) (uint64, error)
 	// ReadSession hands a session's entries to f in number order.
 	ReadSession(ctx context.Context, id schemas.SessionID, o journal.ReadOptions, f func(journal.Located) error) error
 	// GiveWay rests after work that can wait, while this process's writers are busy.
