@@ -24,6 +24,7 @@ type evaluator struct {
 type wanted struct {
 	parts  []string // where
 	phrase []string // terms at successive positions, "" for any
+	whole  string   // one term that the phrase is, too, if any
 	prefix string   // or the beginning of one term
 }
 
@@ -190,7 +191,7 @@ func (e *evaluator) text(t query.Term, s scope) (set, error) {
 	if t.Prefix {
 		w.prefix, _ = words.Prefix(t.Value)
 	} else {
-		w.phrase = words.Phrase(t.Value)
+		w.phrase, w.whole = words.Phrase(t.Value), words.Whole(t.Value)
 	}
 	if s.shown {
 		e.wanted = append(e.wanted, w)
@@ -213,7 +214,7 @@ func (w wanted) in(v *view, part string, within set) (set, error) {
 	case len(w.phrase) == 1:
 		return v.postings(textField(part), w.phrase[0])
 	}
-	return v.phrase(part, w.phrase, within)
+	return v.phrase(part, w.phrase, w.whole, within)
 }
 
 // readable is what may be read. Everything is looked for within it alone: totals must not tell of

@@ -11,8 +11,8 @@ import (
 )
 
 // phrase are the documents of a set that have terms at successive positions of one text of a part; "" is any
-// term.
-func (v *view) phrase(part string, terms []string, within set) (set, error) {
+// term. Where the term whole is, if any, they stand as well.
+func (v *view) phrase(part string, terms []string, whole string, within set) (set, error) {
 	field := textField(part)
 	all := within
 	for _, t := range terms {
@@ -28,6 +28,14 @@ func (v *view) phrase(part string, terms []string, within set) (set, error) {
 	found, unsure, err := v.chain(part, terms, all)
 	if err != nil {
 		return nil, err
+	}
+	if whole != "" {
+		sure, err := v.postings(field, whole)
+		if err != nil {
+			return nil, err
+		}
+		sure = and(all, sure)
+		found, unsure = or(found, sure), except(unsure, sure)
 	}
 	out := make(set, len(v.segments))
 	var g errgroup.Group

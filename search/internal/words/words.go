@@ -217,6 +217,17 @@ func Phrase(text string) []string {
 	return trimGaps(out)
 }
 
+// Whole returns the run that text is, "" when it is not one. Where that stands, so does the phrase of text.
+func Whole(text string) string {
+	tokens := Split(text)
+	for _, t := range tokens {
+		if t.Kind == Run && t.Position == 1 && t.Start <= tokens[0].Start && t.End >= tokens[len(tokens)-1].End {
+			return t.Term
+		}
+	}
+	return ""
+}
+
 // partsOf returns the parts of a name with one space between.
 func partsOf(name string) string {
 	var terms []string

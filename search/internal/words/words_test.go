@@ -56,6 +56,17 @@ func TestPhrase(t *testing.T) {
 	}
 }
 
+func TestWhole(t *testing.T) {
+	for text, want := range map[string]string{
+		"Alice@example.com": "alice@example.com", "2026-11-22": "2026-11-22", " <a.b>, ": "a.b", "a_b.c": "a_b.c",
+		"a": "", "a_b": "", "a.b c": "", "a b.c": "", "a.b c.d": "", "": "", "; --": "",
+	} {
+		if got := words.Whole(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // FuzzSplit holds that offsets are inside the text and rise, that positions are whole, and that a
 // text's phrase stands in the text's tokens.
 func FuzzSplit(f *testing.F) {
