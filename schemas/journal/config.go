@@ -31,7 +31,7 @@ type Config struct {
 	Dir          string // of the embedded server's store
 	Sync         Sync
 	SyncInterval time.Duration // 200 ms by default; SyncInterval only
-	KeepBlocks   time.Duration // how long a block of FRAMES (8 MiB) stays in the embedded server's memory after its last use; 1 s by default
+	KeepBlocks   time.Duration // how long a block of FRAMES (8 MiB) stays in the embedded server's memory after its last use; 300 ms by default
 	Replicas     int           // of each stream; 1 by default
 	LeaseTTL     time.Duration // 10 s by default; the same for every process of a cluster
 	FlushEvery   time.Duration // pending facts and frames are published after this, or earlier: see Writer.Hasten; 25 ms by default
@@ -45,7 +45,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	setDefault(&c.Sync, SyncInterval)
 	setDefault(&c.SyncInterval, 200*time.Millisecond)
-	setDefault(&c.KeepBlocks, time.Second)
+	setDefault(&c.KeepBlocks, 300*time.Millisecond)
 	setDefault(&c.Replicas, 1)
 	setDefault(&c.LeaseTTL, 10*time.Second)
 	setDefault(&c.FlushEvery, 25*time.Millisecond)

@@ -100,7 +100,7 @@ type Logging struct {
 func Default() *Config {
 	return &Config{
 		DataDir: "./data", Identity: defaultIdentity(), SSH: defaultSSH(),
-		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, KeepBlocks: time.Second, Replicas: 1},
+		NATS: NATS{Sync: string(journal.SyncInterval), SyncInterval: 200 * time.Millisecond, KeepBlocks: 300 * time.Millisecond, Replicas: 1},
 		Limits: Limits{
 			Authentication: 15 * time.Second, Unauthenticated: 512, PerAddress: 128, Sessions: 5000, Message: 1 << 30,
 			Verdict: 2 * time.Second, Dial: 15 * time.Second, Acknowledge: 10 * time.Second,
