@@ -30,7 +30,7 @@ func newDecoder(ctx context.Context, log *journal.Log, id schemas.SessionID) *De
 // Bounds of looking back, in entries.
 const (
 	mostBetween = 64   // from one piece of a row to the next: only facts come between
-	mostBehind  = 1024 // more than the longest row that is joined has pieces
+	mostBehind  = 4096 // more than the longest row that is joined has pieces, which are 32 KiB where it is streamed
 )
 
 // begunRow reads the row of a command that goes on at an entry: further and further back, until it is known where
