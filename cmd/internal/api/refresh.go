@@ -88,9 +88,9 @@ func (a *API) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := a.prolong(w, r); err != nil {
-		if schemas.Shown(err).Code == schemas.CodeUnauthenticated {
+		// The session's cookie stays: it is worth nothing, or it is of somebody who has signed in meanwhile.
+		if schemas.Shown(err).Code == schemas.CodeUnauthenticated && a.cookie(r, cookieRefresh) != "" {
 			a.dropCookie(w, r, cookieRefresh)
-			a.dropCookie(w, r, cookieSession)
 		}
 		problem.Write(w, r, a.logger, err)
 		return

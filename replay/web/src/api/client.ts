@@ -33,12 +33,17 @@ export function asProblem(err: unknown): Problem {
 
 export const aborted = (err: unknown) => err instanceof DOMException && err.name === 'AbortError'
 
+// How often somebody has signed in here. What was sent before that, and is refused after it, is sent again.
+let arrivals = 0
+export const arrived = () => void arrivals++
+
 // request sends JSON, or a string as YAML.
 export async function request(method: string, path: string, body?: object | string, signal?: AbortSignal, accept = 'application/json'): Promise<Response> {
   const headers: Record<string, string> = { Accept: accept }
   if (body !== undefined) headers['Content-Type'] = typeof body === 'string' ? 'application/yaml' : 'application/json'
   // The cookie alone proves nothing about who made the request; this header a foreign page cannot set.
   if (method !== 'GET') headers['X-Sallyport'] = '1'
+  const before = arrivals
   let response: Response
   try {
     response = await fetch(base + path, {
@@ -53,7 +58,7 @@ export async function request(method: string, path: string, body?: object | stri
     throw unreachable()
   }
   if (response.ok) return response
-  if (response.status === 401 && (await prolong(path))) return request(method, path, body, signal, accept)
+  if (response.status === 401 && ((await prolong(path)) || arrivals !== before)) return request(method, path, body, signal, accept)
   let doc: ProblemDocument = {}
   try {
     doc = (await response.json()) as ProblemDocument

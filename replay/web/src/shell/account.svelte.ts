@@ -29,6 +29,7 @@ class Account {
   // signIn has somebody prove who they are, by whatever way.
   async signIn(prove: () => Promise<unknown>) {
     await prove()
+    api.arrived()
     await this.load()
   }
 
