@@ -23,6 +23,7 @@ const timeout = Number(process.env.SALLYPORT_TIMEOUT) || 15_000
 export async function launch() {
   const browser = await chromium.launch({ executablePath: process.env.SALLYPORT_CHROMIUM || '/usr/bin/chromium', args })
   const faults = []
+  const trails = new Map() // of a page: what it asked for and was answered
   const host = new URL(url).host
 
   // page opens a window of its own; expected are patterns of console errors that belong to the test.
@@ -32,6 +33,9 @@ export async function launch() {
     context.setDefaultTimeout(timeout)
     await context.addInitScript(keepSockets)
     const page = await context.newPage()
+    const trail = []
+    trails.set(page, trail)
+    page.on('response', (r) => trail.push(`${r.status()} ${r.request().method()} ${r.url()}`))
     page.on('console', (message) => {
       if (!['error', 'warning'].includes(message.type())) return
       const text = `${message.text()} (${message.location().url})`
@@ -66,7 +70,7 @@ export async function launch() {
       for (const context of browser.contexts())
         for (const p of context.pages()) {
           await shot(p, name + '-failed').catch(() => {})
-          shown.push(await p.evaluate(() => location.href + '\n' + document.body.innerText.slice(0, 2000)).catch(String))
+          shown.push(await p.evaluate(() => location.href + '\n' + document.body.innerText.slice(0, 2000)).catch(String), ...(trails.get(p) ?? []).slice(-20))
         }
       tell({ failed: [err.message, ...shown].join('\n--- '), faults })
       process.exitCode = 1
