@@ -68,8 +68,8 @@ func TestCastInStockPlayer(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("ssh did not end")
 	}
-	g.await("the session to be closed", func() bool { return len(g.sessions()) == 1 && !g.sessions()[0].Open })
-	cast := g.sallyport("export", g.sessions()[0].ID, "--format", "asciicast")
+	g.await("the session to be closed", func() bool { return len(g.sessions()) == 1 && !g.newest().Open })
+	cast := g.sallyport("export", g.newest().ID, "--format", "asciicast")
 	seconds := timed(t, cast, screens)
 	last := screens[len(screens)-1]
 	after := []string{"exit 0", "", "-- closed: client: the client left", ""}

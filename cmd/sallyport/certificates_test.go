@@ -32,7 +32,7 @@ func TestClientCertificates(t *testing.T) {
 	if out, err := with("alice", "orders"); err != nil || !strings.Contains(out, "in as told") {
 		t.Fatalf("psql with a certificate: %v: %s", err, out)
 	}
-	g.await("the session to be listed", func() bool { return len(g.sessions()) == 1 && g.sessions()[0].Principal == "alice" })
+	g.await("the session to be listed", func() bool { return len(g.sessions()) == 1 && g.newest().Principal == "alice" })
 	// The name decides who is to be proven; the certificate proves nobody else.
 	g.token("bob")
 	if out, err := with("bob", "orders"); err == nil || !strings.Contains(out, "no password supplied") {

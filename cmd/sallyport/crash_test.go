@@ -20,12 +20,12 @@ func TestKilledGateway(t *testing.T) {
 	s.run("DROP TABLE customers;", "destructive SQL needs a DBA")
 	g.await("the session to be listed", func() bool { all := g.sessions(); return len(all) == 1 && all[0].Open && all[0].Commands == 2 })
 	// What of the output the client has already may go on the log a moment later.
-	g.await("the rows to be on the log", func() bool { return strings.Contains(g.entries(g.sessions()[0].ID), "Ada") })
+	g.await("the rows to be on the log", func() bool { return strings.Contains(g.entries(g.newest().ID), "Ada") })
 
 	g.signal(syscall.SIGKILL)
 	g.start("up")
 	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
-	one := g.sessions()[0]
+	one := g.newest()
 	if one.Reason != "gateway_lost" {
 		t.Errorf("the session was closed as %q, want gateway_lost", one.Reason)
 	}

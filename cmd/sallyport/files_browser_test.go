@@ -35,7 +35,7 @@ func TestFilesInTheBrowser(t *testing.T) {
 			t.Fatalf("scp %v: %v: %s", args, err, said)
 		}
 		g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == i+1 && !all[0].Open })
-		ids = append(ids, g.sessions()[0].ID)
+		ids = append(ids, g.newest().ID)
 	}
 	b := &browser{t: t, g: g}
 	b.play("files.mjs", "SALLYPORT_SESSION="+ids[0], "SALLYPORT_BACK="+ids[1], "SALLYPORT_FILE="+name,

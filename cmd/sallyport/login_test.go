@@ -189,11 +189,15 @@ func (l *loggingIn) works(g *gateway, name, group string) {
 	if out, err := l.psql(g, name); err != nil || out != "Ada" {
 		l.t.Errorf("psql: %v: %s", err, out)
 	}
-	c := g.command("sessions", "--url", "http://"+g.web, "--json")
-	c.Env = append(c.Env, "HOME="+l.home, "XDG_CONFIG_HOME="+l.home, "SALLYPORT_TOKEN=")
-	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), `"principal":"`+name) {
-		l.t.Errorf("sessions with what login kept: %v: %s", err, out)
-	}
+	g.await("sessions with what login kept", func() bool { // the list follows the log
+		c := g.command("sessions", "--url", "http://"+g.web, "--json")
+		c.Env = append(c.Env, "HOME="+l.home, "XDG_CONFIG_HOME="+l.home, "SALLYPORT_TOKEN=")
+		out, err := c.CombinedOutput()
+		if err != nil {
+			l.t.Fatalf("sessions with what login kept: %v: %s", err, out)
+		}
+		return strings.Contains(string(out), `"principal":"`+name)
+	})
 }
 
 // TestLoginByDevice signs a terminal in through a browser elsewhere.

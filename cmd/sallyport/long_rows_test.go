@@ -17,7 +17,7 @@ func TestLongRows(t *testing.T) {
 		t.Fatalf("psql: %d bytes, %v", len(out), err)
 	}
 	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
-	id := g.sessions()[0].ID
+	id := g.newest().ID
 	rows, pieces := "", 0
 	for line := range strings.Lines(g.sallyport("export", id, "--format", "ndjson")) {
 		if !strings.Contains(line, `"kind":"rows"`) {

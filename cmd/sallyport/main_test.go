@@ -306,6 +306,19 @@ type listed struct {
 	LastNumber uint64 `json:"last_number"`
 }
 
+// newest is the session that began last, once one is listed.
+func (g *gateway) newest() (one listed) {
+	g.t.Helper()
+	g.await("a session to be listed", func() bool {
+		all := g.sessions()
+		if len(all) > 0 {
+			one = all[0]
+		}
+		return len(all) > 0
+	})
+	return one
+}
+
 func (g *gateway) sessions() []listed {
 	g.t.Helper()
 	var answer struct {

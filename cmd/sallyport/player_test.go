@@ -27,7 +27,7 @@ func TestPlayer(t *testing.T) {
 	s.run("DROP TABLE customers;", "destructive SQL needs a DBA")
 	s.run("SELECT generate_series(1, 120) AS n;", "\n120")
 	s.leave()
-	database := g.sessions()[0].ID
+	database := g.newest().ID
 
 	log, err := journal.Open(t.Context(), journal.Config{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

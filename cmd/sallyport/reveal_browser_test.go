@@ -44,10 +44,10 @@ func TestRevealTerminalInTheBrowser(t *testing.T) {
 			"SALLYPORT_GUEST="+g.token("alice"), "SALLYPORT_REASON=which customer was called")
 	}
 	g.await("carol's session to be listed", func() bool { return len(g.sessions()) == 1 })
-	if one := g.sessions()[0]; !one.Open {
+	if one := g.newest(); !one.Open {
 		t.Fatalf("it is closed: %+v", one)
 	}
-	reveal(g.sessions()[0].ID)
+	reveal(g.newest().ID)
 	if _, err := io.WriteString(client.in, "exit\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,6 @@ func TestRevealTerminalInTheBrowser(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("ssh did not end")
 	}
-	g.await("carol's session to be closed", func() bool { return !g.sessions()[0].Open })
-	reveal(g.sessions()[0].ID)
+	g.await("carol's session to be closed", func() bool { return !g.newest().Open })
+	reveal(g.newest().ID)
 }

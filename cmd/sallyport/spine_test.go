@@ -115,7 +115,7 @@ func TestRevocationEndsSessions(t *testing.T) {
 	id := strings.Fields(strings.Split(g.sallyport("token", "list"), "\n")[1])[0]
 	g.sallyport("token", "revoke", id)
 	s.run("SELECT 'after ' || 'all';", "revoked")
-	g.await("the session to end", func() bool { return !g.sessions()[0].Open })
+	g.await("the session to end", func() bool { return !g.newest().Open })
 	if strings.Contains(s.out.String(), "after all") {
 		t.Errorf("a statement ran after the revocation:\n%s", s.out)
 	}
@@ -128,10 +128,10 @@ func TestKill(t *testing.T) {
 	s := g.shell("alice", g.token("alice"))
 	s.run("SELECT 'still ' || 'here';", "still here")
 	g.await("the session to be listed", func() bool { return len(g.sessions()) == 1 })
-	g.sallyport("kill", g.sessions()[0].ID, "--reason", "lunch is ready")
+	g.sallyport("kill", g.newest().ID, "--reason", "lunch is ready")
 	s.run("SELECT 1;", "lunch is ready")
-	g.await("the session to end", func() bool { return !g.sessions()[0].Open })
-	if got := g.sessions()[0].Reason; got != "killed" {
+	g.await("the session to end", func() bool { return !g.newest().Open })
+	if got := g.newest().Reason; got != "killed" {
 		t.Errorf("the session was closed as %q, want killed", got)
 	}
 }

@@ -52,7 +52,7 @@ func TestSSHKilledGateway(t *testing.T) {
 	g.signal(syscall.SIGKILL)
 	g.start("up")
 	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
-	one := g.sessions()[0]
+	one := g.newest()
 	if one.Reason != "gateway_lost" {
 		t.Errorf("the session was closed as %q, want gateway_lost", one.Reason)
 	}
@@ -113,7 +113,7 @@ func TestSSHFullDisk(t *testing.T) {
 	<-g.done
 	g.start("up")
 	g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == 1 && !all[0].Open })
-	id := g.sessions()[0].ID
+	id := g.newest().ID
 	opened := regexp.MustCompile(`"number":(\d+),[^\n]*"text":"open [^"]* for writing"`).FindStringSubmatch(g.entries(id))
 	if opened == nil {
 		t.Fatalf("no file was opened:\n%.2000s", g.entries(id))

@@ -49,7 +49,7 @@ func TestFilesOfRecordings(t *testing.T) {
 				t.Fatalf("scp %s %v: %v: %s", protocol, args, err, said)
 			}
 			g.await("the session to be closed", func() bool { all := g.sessions(); return len(all) == before+1 && !all[0].Open })
-			id := g.sessions()[0].ID
+			id := g.newest().ID
 			list := g.sallyport("files", id)
 			moved := map[bool]string{false: fmt.Sprintf("%d  0", len(content)), true: fmt.Sprintf("0        %d", len(content))}[read]
 			found := regexp.MustCompile(`(?m)^(\d+) +` + moved + ` +true +` + regexp.QuoteMeta(remote) + "$").FindStringSubmatch(list)

@@ -152,7 +152,7 @@ func TestWhoMaySeeWhat(t *testing.T) {
 		t.Errorf("an auditor connected: %s", out)
 	}
 	id := g.search("carols field:rows", 1)[0].Session
-	g.await("the session to be closed", func() bool { return !g.sessions()[0].Open })
+	g.await("the session to be closed", func() bool { return !g.newest().Open })
 	g.await("the events of the session", func() bool {
 		_, body := g.get(auditor, "/events")
 		return strings.Contains(body, "sallyport.session.closed.v1")
