@@ -59,7 +59,7 @@ func (r *relay) run(ctx context.Context) session.End {
 		r.targetLeft()
 	}()
 	defer r.srv.alive(r.up, func() {
-		r.end(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"})
+		r.s.Stop(session.End{Reason: session.ReasonTarget, Message: "the target gave no sign of life"}) // which tells the client
 	})()
 	r.fromClient(ctx, globals)
 	r.note(session.End{Reason: session.ReasonClient, Message: "the client left"})
