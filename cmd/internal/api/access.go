@@ -52,8 +52,13 @@ func (a *Access) Authorize(ctx context.Context, permission, target string) error
 	return nil
 }
 
+// forbidden says what is not allowed; without a target it is the gateway itself, of which the reason speaks.
 func forbidden(permission, target, reason string) error {
-	return &schemas.Error{Code: schemas.CodeForbidden, Message: fmt.Sprintf("you may not %s %s: %s", permission, target, reason)}
+	what := "do this"
+	if target != "" {
+		what = permission + " " + target
+	}
+	return &schemas.Error{Code: schemas.CodeForbidden, Message: "you may not " + what + ": " + reason}
 }
 
 // Allowed returns the targets on which the sender has the permission; all means every one.
