@@ -78,16 +78,7 @@ func TestARebuildIsFollowed(t *testing.T) {
 	})
 	w.gateway.Story(first).Close(&schemas.Closed{Reason: "client"})
 	w.settled(first)
-	r, err := http.NewRequestWithContext(t.Context(), "POST", w.server.URL+"/api/v1/rebuild", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-Who", "root")
-	r.Header.Set("Accept", "application/x-ndjson")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := w.rebuilds()
 	defer answer.Body.Close()
 	lines := json.NewDecoder(answer.Body)
 	next := func() (l replay.RebuildLine) {
@@ -132,21 +123,28 @@ func (broken) Rebuild(context.Context, replay.Tell) (replay.RebuildReport, error
 	return replay.RebuildReport{}, &schemas.Error{Code: schemas.CodeUnavailable, Message: "the log does not answer"}
 }
 
+// rebuilds asks for a rebuild that tells how far it is.
+func (w *world) rebuilds() *http.Response {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), "POST", w.server.URL+"/api/v1/rebuild", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("X-Who", "root")
+	r.Header.Set("Accept", "application/x-ndjson")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer
+}
+
 func TestARebuildThatFailsSaysSo(t *testing.T) {
 	w := newWorld(t, func(c *replay.Config) { c.Projections[1] = broken{c.Projections[1]} })
 	w.gateway.Story(first).Close(&schemas.Closed{Reason: "client"})
 	w.settled(first)
 	for range 2 { // the first leaves nothing in the way of the second
-		r, err := http.NewRequestWithContext(t.Context(), "POST", w.server.URL+"/api/v1/rebuild", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("X-Who", "root")
-		r.Header.Set("Accept", "application/x-ndjson")
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		answer := w.rebuilds()
 		var last replay.RebuildLine
 		for lines := json.NewDecoder(answer.Body); lines.More(); {
 			last = replay.RebuildLine{}

@@ -43,6 +43,14 @@ func limits(more string) string {
 	return "limits: {authentication: 1m, dial: 1m, verdict: 1m, acknowledge: 1m, catalogue_wait: 1m, " + more + "}\n"
 }
 
+// withLimits adds them to settings that have none of their own.
+func withLimits(settings string) string {
+	if strings.Contains(settings, "limits:") {
+		return settings
+	}
+	return settings + limits("")
+}
+
 // gateway is a running sallyport with one target, "orders".
 type gateway struct {
 	t      testing.TB
@@ -130,14 +138,11 @@ func direct(t testing.TB, s *postgrestest.Server, database, statements string) s
 // newGateway writes a configuration and starts `sallyport up` (or what args say) with it.
 func newGateway(t testing.TB, target *postgrestest.Server, settings string, args ...string) *gateway {
 	t.Helper()
-	if !strings.Contains(settings, "limits:") {
-		settings += limits("")
-	}
 	g := &gateway{t: t, dir: t.TempDir(), port: freePort(t)}
 	g.web = "127.0.0.1:" + freePort(t)
 	g.config = filepath.Join(g.dir, "sallyport.yaml")
 	write(t, filepath.Join(g.dir, "resources.yaml"), strings.ReplaceAll(declared, "ADDRESS", target.Address()))
-	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, postgres: \"127.0.0.1:%s\"}\nresources: [./resources.yaml]\n%s", g.web, g.port, settings))
+	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, postgres: \"127.0.0.1:%s\"}\nresources: [./resources.yaml]\n%s", g.web, g.port, withLimits(settings)))
 	var err error
 	if g.client, err = client.New(client.Config{Socket: filepath.Join(g.dir, "data", "sallyport.sock")}); err != nil {
 		t.Fatal(err)

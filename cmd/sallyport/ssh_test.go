@@ -18,13 +18,9 @@ import (
 // gateway's authority and nothing else.
 func newSSHGateway(t testing.TB, more ...string) (*gateway, *sshtest.Server) {
 	t.Helper()
-	settings := strings.Join(more, "")
-	if !strings.Contains(settings, "limits:") {
-		settings += limits("")
-	}
 	g := &gateway{t: t, dir: t.TempDir(), port: freePort(t)}
 	g.web, g.config = "127.0.0.1:"+freePort(t), filepath.Join(g.dir, "sallyport.yaml")
-	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, ssh: \"127.0.0.1:%s\"}\n%s", g.web, g.port, settings))
+	write(t, g.config, fmt.Sprintf("data_dir: ./data\nlisten: {web: %q, ssh: \"127.0.0.1:%s\"}\n%s", g.web, g.port, withLimits(strings.Join(more, ""))))
 	var err error
 	if g.client, err = client.New(client.Config{Socket: filepath.Join(g.dir, "data", "sallyport.sock")}); err != nil {
 		t.Fatal(err)
